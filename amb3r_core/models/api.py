@@ -1,0 +1,190 @@
+"""The seam between models and everything else: what a model is given, what it gives back, what it can do.
+
+One scene, N views, no batch dimension. The first registered view is the world frame. A pipeline asks for a capability
+(`RefinableModel`, `DescribesImages`), never for a class.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from amb3r_core.images import Frame
+from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene import Crop, PinholeCamera, WeightsInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """What images a model wants.
+
+    long_side_px: the longer side of the grid. multiple_px: both sides are multiples of it. min_views, max_views: how many
+    views one call takes (max 0: no limit but memory).
+    """
+
+    long_side_px: int
+    multiple_px: int = 1
+    min_views: int = 1
+    max_views: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageBatch:
+    """Views ready for a model: one grid size, whole images letterboxed into it.
+
+    pixels (N, 3, H, W) float32 RGB in [0, 1]. valid (N, H, W) bool: False on padding and masked pixels.
+    frames: the originals, decoded on demand. crops: where each original lies in the grid. is_ordered: frames of one video
+    or walk, in the order they were taken. Known cameras and poses, where given, are in `frames`.
+    """
+
+    pixels: Tensor
+    valid: Tensor
+    frames: tuple[Frame, ...]
+    crops: tuple[Crop, ...]
+    is_ordered: bool = False
+
+    def __post_init__(self) -> None:
+        n, _, height, width = self.pixels.shape
+        if self.valid.shape != (n, height, width) or len(self.frames) != n or len(self.crops) != n:
+            raise ValueError(
+                f"pixels {tuple(self.pixels.shape)}, valid {tuple(self.valid.shape)}, {len(self.frames)} frames and "
+                f"{len(self.crops)} crops do not belong together"
+            )
+
+    @property
+    def n_views(self) -> int:
+        return self.pixels.shape[0]
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(height, width) of the grid."""
+        return self.pixels.shape[2], self.pixels.shape[3]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(frame.name for frame in self.frames)
+
+    def known_grid_camera(self, index: int) -> PinholeCamera | None:
+        """The known camera of a view on the grid, or None."""
+        camera = self.frames[index].camera
+        height, width = self.grid
+        return None if camera is None else camera.mapped(self.crops[index], width, height)
+
+    def select(self, indices: list[int]) -> "ImageBatch":
+        """The batch of the chosen views, in the chosen order."""
+        index = torch.tensor(indices, dtype=torch.long, device=self.pixels.device)
+        return ImageBatch(
+            pixels=self.pixels[index],
+            valid=self.valid[index.to(self.valid.device)],
+            frames=tuple(self.frames[i] for i in indices),
+            crops=tuple(self.crops[i] for i in indices),
+            is_ordered=self.is_ordered,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a model saw: depth, confidence and cameras of N views on the grid, in one world frame and one unit.
+
+    depth (N, H, W) float32, 0 = unknown; confidence (N, H, W) float32 >= 1, 1 where unknown; cam_to_world (N, 4, 4) float64;
+    intrinsics (N, 3, 3) float64 in grid pixels, (0, 0) the centre of the top-left pixel. metric_scale: the factor that
+    turned the model's unit into metres and is ALREADY applied to depth and translations; None: the unit is relative.
+    registered (N,) bool; reasons: why a view is not, "" for the others. radial_k1 (N,): first radial coefficient of the
+    originals; the grid shows the undistorted images. details: JSON values for the provenance.
+    """
+
+    depth: Tensor
+    confidence: Tensor
+    cam_to_world: Tensor
+    intrinsics: Tensor
+    registered: Tensor
+    metric_scale: float | None = None
+    reasons: tuple[str, ...] = ()
+    radial_k1: Tensor | None = None
+    details: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def __post_init__(self) -> None:
+        n, height, width = self.depth.shape
+        wanted = {
+            "confidence": (self.confidence.shape, (n, height, width)),
+            "cam_to_world": (self.cam_to_world.shape, (n, 4, 4)),
+            "intrinsics": (self.intrinsics.shape, (n, 3, 3)),
+            "registered": (self.registered.shape, (n,)),
+        }
+        for name, (given, shape) in wanted.items():
+            if tuple(given) != shape:
+                raise ValueError(f"{name} is {tuple(given)} but depth is {(n, height, width)}: wanted {shape}")
+        if self.reasons and len(self.reasons) != n:
+            raise ValueError(f"{len(self.reasons)} reasons for {n} views")
+
+    @property
+    def n_views(self) -> int:
+        return self.depth.shape[0]
+
+    @cached_property
+    def points_world(self) -> Tensor:
+        """World points (N, H, W, 3) float32 of every pixel; NaN where depth is unknown."""
+        points_cam = unproject(self.depth, self.intrinsics.to(self.depth.dtype))
+        rotation = self.cam_to_world[:, :3, :3].to(points_cam.dtype)
+        translation = self.cam_to_world[:, :3, 3].to(points_cam.dtype)
+        return torch.einsum("nij,nhwj->nhwi", rotation, points_cam) + translation[:, None, None]
+
+
+def unproject(depth: Tensor, intrinsics: Tensor) -> Tensor:
+    """Camera-frame points (..., H, W, 3) of z-depth maps (..., H, W); intrinsics (..., 3, 3) in grid pixels.
+
+    Pixel (0, 0) is the centre of the top-left pixel. Unknown depth (not positive) gives NaN.
+    """
+    height, width = depth.shape[-2:]
+    z = torch.where(depth > 0, depth, torch.nan)
+    columns = torch.arange(width, device=depth.device, dtype=depth.dtype)
+    rows = torch.arange(height, device=depth.device, dtype=depth.dtype)
+    x = (columns - intrinsics[..., 0, 2, None]) / intrinsics[..., 0, 0, None]
+    y = (rows - intrinsics[..., 1, 2, None]) / intrinsics[..., 1, 1, None]
+    return torch.stack([z * x[..., None, :], z * y[..., :, None], z], dim=-1)
+
+
+@runtime_checkable
+class ReconstructionModel(Protocol):
+    """Anything that turns a batch of images into depth and cameras."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def input_spec(self) -> InputSpec: ...
+
+    @property
+    def weights(self) -> WeightsInfo | None: ...
+
+    def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
+        """Depth and cameras of the batch; the first registered view is the world frame."""
+        ...
+
+
+class Draft(Protocol):
+    """A first answer that can be refined; it carries whatever its model needs for that."""
+
+    @property
+    def prediction(self) -> Prediction: ...
+
+
+@runtime_checkable
+class RefinableModel(ReconstructionModel, Protocol):
+    """A model with a fast front end and a slower back end: ``predict(batch) == refine(draft(batch))``."""
+
+    def draft(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Draft: ...
+
+    def refine(self, draft: Draft, *, monitor: Monitor = silent) -> Prediction: ...
+
+
+@runtime_checkable
+class DescribesImages(Protocol):
+    """A model that can tell which images show the same place."""
+
+    def describe(self, batch: ImageBatch) -> Tensor:
+        """One descriptor (N, C) float32 per image; close in cosine when the images overlap."""
+        ...

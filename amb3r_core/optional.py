@@ -1,0 +1,22 @@
+"""Optional packages: imported where they are used, with the command to type when they are missing."""
+
+import importlib
+from types import ModuleType
+
+from amb3r_core.errors import DependencyError
+
+
+def require(module: str, *, extra: str, purpose: str = "") -> ModuleType:
+    """The imported module; `DependencyError` with the exact pip command when it is not installed.
+
+    module is the dotted import name ("PIL.Image"); extra is the name of our extra that brings it ("" for a core dependency).
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        top_level = module.split(".", maxsplit=1)[0]
+        if error.name is not None and error.name.split(".", maxsplit=1)[0] != top_level:
+            raise
+        target = f"amb3r[{extra}]" if extra else "amb3r"
+        reason = f" ({purpose})" if purpose else ""
+        raise DependencyError(f'{top_level} is needed{reason} but not installed: pip install "{target}"') from error
