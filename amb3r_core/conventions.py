@@ -86,13 +86,17 @@ def rotation_between(source: Array, target: Array) -> Array:
     a, b = source / np.linalg.norm(source), target / np.linalg.norm(target)
     cosine = float(a @ b)
     if cosine < -1.0 + 1e-12:
-        helper = np.eye(3)[int(np.argmin(np.abs(a)))]
-        normal: Array = np.cross(a, helper)
+        normal = skew(a) @ np.eye(3)[int(np.argmin(np.abs(a)))]
         axis = normal / np.linalg.norm(normal)
         return 2.0 * np.outer(axis, axis) - np.eye(3)
-    v: Array = np.cross(a, b)
-    skew = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
-    return np.eye(3) + skew + skew @ skew / (1.0 + cosine)
+    turn = skew(skew(a) @ b)
+    return np.eye(3) + turn + turn @ turn / (1.0 + cosine)
+
+
+def skew(v: Array) -> Array:
+    """The matrix (3, 3) of the cross product: ``skew(v) @ x == cross(v, x)``."""
+    x, y, z = v.tolist()
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
 
 
 def mean_up_direction(cam_to_world: Array) -> Array:

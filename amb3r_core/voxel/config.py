@@ -59,9 +59,7 @@ class PointTransformerConfig:
         return self.decoder_channels[0] if self.decoder_channels else self.encoder_channels[0]
 
 
-def _check_stages(
-    name: str, depths: tuple[int, ...], channels: tuple[int, ...], heads: tuple[int, ...], groups: int
-) -> None:
+def _check_stages(name: str, depths: tuple[int, ...], channels: tuple[int, ...], heads: tuple[int, ...], groups: int) -> None:
     if not len(depths) == len(channels) == len(heads):
         raise ValueError(f"{name} depths, channels and heads differ in length: {depths}, {channels}, {heads}")
     for width, n_heads in zip(channels, heads, strict=True):
