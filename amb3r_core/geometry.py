@@ -73,7 +73,7 @@ def umeyama(source: Array, target: Array, *, weights: Array | None = None, with_
     if len(source) < 3 or singular[1] <= 1e-12 * max(singular[0], 1e-300):
         raise AlignmentError(f"{len(source)} points on one line do not fix a similarity: three in a triangle are needed")
     sign = np.array([1.0, 1.0, float(np.sign(np.linalg.det(u) * np.linalg.det(vt)))])
-    rotation = u @ np.diag(sign) @ vt
+    rotation = np.asarray(u @ np.diag(sign) @ vt, dtype=np.float64)
     variance = float(share @ (centred_source**2).sum(axis=1))
     scale = float(singular @ sign) / variance if with_scale else 1.0
     return Sim3(scale, rotation, mean_target - scale * rotation @ mean_source)

@@ -1,0 +1,1 @@
+"""Pipelines: any model, any number of views, one reconstruction."""

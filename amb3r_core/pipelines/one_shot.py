@@ -1,0 +1,50 @@
+"""The plain pipeline: every view in one call of the model."""
+
+import time
+
+from amb3r_core.batching import prepare
+from amb3r_core.errors import RegistrationError, ResourceError
+from amb3r_core.images import FrameList
+from amb3r_core.models.api import Prediction, ReconstructionModel
+from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, PipelineResult, assemble
+from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene import Provenance, Scale
+
+
+def run_one_shot(model: ReconstructionModel, frames: FrameList, *, version: str, monitor: Monitor = silent) -> PipelineResult:
+    """The scene of all frames, seen together. Raises `RegistrationError` when no view could be placed."""
+    check_view_count(model, len(frames))
+    started = time.perf_counter()
+    batch = prepare(frames.frames, model.input_spec, is_ordered=frames.is_ordered, monitor=monitor)
+    loaded = time.perf_counter()
+    prediction = model.predict(batch, monitor=monitor)
+    predicted = time.perf_counter()
+    if not bool(prediction.registered.any()):
+        raise RegistrationError(f"none of the {batch.n_views} views could be placed: do the photos overlap?")
+    provenance = Provenance(
+        model=model.name,
+        version=version,
+        pipeline="one_shot",
+        weights=model.weights,
+        config=dict(prediction.details),
+        seconds={"load images": loaded - started, "model": predicted - loaded},
+    )
+    return assemble(batch, prediction, provenance=provenance, scale=scale_of(model, prediction))
+
+
+def check_view_count(model: ReconstructionModel, n_views: int) -> None:
+    """`RegistrationError` or `ResourceError` when the model cannot take this many views at once."""
+    spec = model.input_spec
+    if n_views < spec.min_views:
+        raise RegistrationError(f"{n_views} image(s) given, but model {model.name} needs at least {spec.min_views} that overlap")
+    if spec.max_views and n_views > spec.max_views:
+        raise ResourceError(
+            f"{n_views} views are more than model {model.name} takes at once ({spec.max_views}); use --pipeline sfm"
+        )
+
+
+def scale_of(model: ReconstructionModel, prediction: Prediction) -> Scale:
+    """What the model says about metres."""
+    if prediction.metric_scale is None:
+        return UNKNOWN_SCALE
+    return Scale(kind="metric", source=f"metric-scale head of {model.name}")
