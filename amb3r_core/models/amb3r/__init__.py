@@ -1,0 +1,1 @@
+"""The AMB3R network and its place behind the models' common seam."""
