@@ -1,0 +1,37 @@
+# Two commands: `make demo` and `make test`. Each makes its own environment when it is missing or its list has changed.
+PYTHON ?= python3
+DEMO_ENV := .venv-demo
+TEST_ENV := .venv-test
+OUT := out/demo
+TEST_WORKERS ?= 2
+
+.PHONY: demo test check lint types blender-zip clean
+
+demo: $(DEMO_ENV)/.ready
+	$(DEMO_ENV)/bin/amb3r demo --output $(OUT) --overwrite
+
+test: $(TEST_ENV)/.ready lint types
+	$(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS)
+
+lint: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/ruff check .
+	$(TEST_ENV)/bin/ruff format --check .
+
+types: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/pyright --pythonpath $(TEST_ENV)/bin/python
+
+blender-zip: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/python plugins/blender/tools/build.py
+
+$(DEMO_ENV)/.ready: pyproject.toml .ci/environment
+	bash .ci/environment $(PYTHON) $(DEMO_ENV)
+	$(DEMO_ENV)/bin/python -m pip install --quiet --editable .
+	touch $@
+
+$(TEST_ENV)/.ready: pyproject.toml tests/requirements.txt .ci/environment
+	bash .ci/environment $(PYTHON) $(TEST_ENV) hosts
+	$(TEST_ENV)/bin/python -m pip install --quiet --requirement tests/requirements.txt --editable .
+	touch $@
+
+clean:
+	rm -rf $(DEMO_ENV) $(TEST_ENV) out dist

@@ -1,0 +1,40 @@
+"""`amb3r convert`: a scene folder to another format."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from amb3r_core.cli.screen import print_table
+
+
+def convert(
+    scene: tyro.conf.Positional[Path],
+    *,
+    to: str,
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    overwrite: bool = False,
+) -> None:
+    """A scene folder to another format.
+
+    Args:
+        scene: Scene folder, or its scene.amb3r file.
+        to: ply, glb, colmap, colmap-text, nerfstudio, tum, splat or npz; several with commas between.
+        output: File or folder to write; beside the scene, under the format's usual name, when not given.
+        overwrite: Replace an output that is there already.
+    """
+    from amb3r_core.errors import InputError
+    from amb3r_core.export import export_scene
+    from amb3r_core.export.scene_dir import load_scene
+    from amb3r_core.export.table import find_exporters
+
+    exporters = find_exporters([name.strip() for name in to.split(",") if name.strip()])
+    if output is not None and len(exporters) != 1:
+        raise InputError(f"--output names one place but --to names {len(exporters)} formats; leave --output out")
+    reconstruction = load_scene(scene)
+    folder = scene if scene.is_dir() else scene.parent
+    rows: dict[str, str] = {}
+    for name, exporter in exporters.items():
+        target = output or folder / exporter.default_name
+        rows[name] = "\n".join(str(path) for path in export_scene(reconstruction, target, name, overwrite=overwrite))
+    print_table("", rows)

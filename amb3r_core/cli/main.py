@@ -1,0 +1,65 @@
+"""The `amb3r` command."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import tyro
+
+from amb3r_core.cli import convert, demo, doctor, info, reconstruct
+from amb3r_core.cli.screen import report_error
+from amb3r_core.errors import Amb3rError
+from amb3r_core.progress import Cancelled
+
+EXIT_ERROR = 1
+EXIT_CANCELLED = 130
+
+COMMANDS = {
+    "reconstruct": reconstruct.reconstruct,
+    "info": info.info,
+    "convert": convert.convert,
+    "demo": demo.demo,
+    "doctor": doctor.doctor,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs one command and exits: 0 done, 1 an error the user can mend, 2 wrong arguments, 130 cancelled."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of one command."""
+    signal.signal(signal.SIGTERM, _cancel)
+    as_json = _wants_json(arguments)
+    if list(arguments) == ["--version"]:
+        from amb3r_core import __version__
+
+        print(f"amb3r {__version__}")  # noqa: T201
+        return 0
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="amb3r",
+            description="Photos or a video in, a 3D scene in metres out.",
+            args=list(arguments) or ["--help"],
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
+    except Amb3rError as error:
+        report_error(type(error).__name__, str(error), as_json=as_json)
+        return EXIT_ERROR
+    except (Cancelled, KeyboardInterrupt):
+        report_error("Cancelled", "cancelled; the output was not written", as_json=as_json)
+        return EXIT_CANCELLED
+    return 0
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    words = " ".join(arguments).replace("=", " ")
+    return "--progress json" in words
+
+
+def _cancel(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Cancelled

@@ -1,0 +1,102 @@
+"""`amb3r reconstruct`: photos or a video to a scene folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from amb3r_core.cli.screen import ProgressStyle, emit, print_table, watching
+from amb3r_core.cli.summary import peak_memory_mb, summary_fields, summary_rows
+from amb3r_core.options import ReconstructOptions
+
+if TYPE_CHECKING:
+    from amb3r_core.fusion import FusionConfig
+    from amb3r_core.scene_job import WrittenScene
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudOptions:
+    """The scene's point cloud."""
+
+    min_confidence: float | None = None
+    """Keep points whose confidence weight (c - 1) / c, in [0, 1), is at least this."""
+    voxel_size: float | None = None
+    """Edge of the thinning voxels in scene units (metres where metric); fits the pixels when not given."""
+    max_points: int | None = None
+    """Keep no more points than this."""
+
+
+DEFAULT_OPTIONS = ReconstructOptions()
+DEFAULT_CLOUD = CloudOptions()
+
+
+def reconstruct(
+    inputs: tyro.conf.Positional[tuple[Path, ...]],
+    *,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    export: str = "",
+    overwrite: bool = False,
+    progress: ProgressStyle = "bar",
+    options: Annotated[ReconstructOptions, tyro.conf.arg(name="")] = DEFAULT_OPTIONS,
+    cloud: Annotated[CloudOptions, tyro.conf.arg(name="")] = DEFAULT_CLOUD,
+) -> None:
+    """Photos or a video to a scene folder.
+
+    Args:
+        inputs: A folder of photos, photo files, or one video.
+        output: Scene folder to write; it appears when everything is done.
+        export: Formats to write beside it, with commas between: ply,glb,colmap,colmap-text,nerfstudio,tum,splat,npz.
+        overwrite: Replace a scene that is there already.
+        progress: bar: for people. json: one JSON object per line, for programs. none: quiet.
+    """
+    from amb3r_core.scene_job import write_scene
+
+    with watching(progress) as monitor:
+        written = write_scene(
+            list(inputs),
+            output,
+            options,
+            exports=[name.strip() for name in export.split(",") if name.strip()],
+            fusion=fusion_config(cloud),
+            overwrite=overwrite,
+            monitor=monitor,
+        )
+    report(written, as_json=progress == "json")
+
+
+def fusion_config(cloud: CloudOptions) -> "FusionConfig":
+    """The fusion's own defaults, changed where the user asked."""
+    from dataclasses import replace
+
+    from amb3r_core.fusion import FusionConfig
+
+    config = FusionConfig()
+    if cloud.min_confidence is not None:
+        config = replace(config, min_weight=cloud.min_confidence)
+    if cloud.voxel_size is not None:
+        config = replace(config, voxel_size=cloud.voxel_size)
+    if cloud.max_points is not None:
+        config = replace(config, max_points=cloud.max_points)
+    return config
+
+
+def report(written: "WrittenScene", *, as_json: bool, more: dict[str, str] | None = None) -> None:
+    """Prints the summary of a written scene, with `more` lines of it."""
+    if as_json:
+        fields = dict(summary_fields(written.reconstruction, written.n_points))
+        emit(
+            "result",
+            scene=str(written.folder),
+            exports=[str(p) for p in written.exports],
+            peak_memory_mb=peak_memory_mb(),
+            **fields,
+        )
+        return
+    rows = summary_rows(written.reconstruction, written.n_points)
+    rows["peak memory"] = f"{peak_memory_mb():,.0f} MB"
+    rows.update(more or {})
+    rows["scene"] = str(written.folder)
+    if written.exports:
+        rows["exports"] = "\n".join(str(path) for path in written.exports)
+    print_table("", rows)

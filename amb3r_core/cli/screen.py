@@ -1,0 +1,78 @@
+"""What a user or another program sees while a command works and when it ends."""
+
+import json
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+from amb3r_core.progress import Monitor, Progress, silent
+
+ProgressStyle = Literal["bar", "json", "none"]
+
+
+@contextmanager
+def watching(style: ProgressStyle) -> Generator[Monitor]:
+    """A monitor for the block: a bar on the error stream, JSON lines on the output stream, or nothing."""
+    if style == "bar":
+        with _bar() as monitor:
+            yield monitor
+    else:
+        yield json_line if style == "json" else silent
+
+
+def json_line(progress: Progress, /) -> None:
+    """Prints one JSON object: {"event": "progress", "stage", "done", "total", "progress" in [0, 1] or null, "message"}."""
+    share = progress.done / progress.total if progress.total else None
+    emit("progress", stage=progress.stage, done=progress.done, total=progress.total, progress=share, message=progress.message)
+
+
+def emit(event: str, **fields: object) -> None:
+    """One JSON line on the output stream."""
+    sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
+    sys.stdout.flush()
+
+
+def report_error(kind: str, message: str, *, as_json: bool) -> None:
+    """One line on the error stream; with `as_json` also an "error" event on the output stream."""
+    line = " ".join(message.split())
+    if as_json:
+        emit("error", kind=kind, message=line)
+    sys.stderr.write(f"{line}\n" if kind == "Cancelled" else f"error: {line}\n")
+
+
+def print_table(title: str, rows: Mapping[str, str]) -> None:
+    """A two-column table on the output stream."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console().print(table, highlight=False, markup=False)
+
+
+@contextmanager
+def _bar() -> Generator[Monitor]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(progress: Progress, /) -> None:
+            if progress.stage not in tasks:
+                tasks[progress.stage] = bars.add_task(progress.stage, total=None, note="")
+            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total or None, note=progress.message)
+
+        yield show

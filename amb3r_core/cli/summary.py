@@ -1,0 +1,73 @@
+"""One summary of a scene, for people and for programs."""
+
+import platform
+from collections.abc import Mapping
+
+from amb3r_core.scene import Reconstruction
+
+MAX_LISTED = 8
+"""How many unregistered views the table names before it counts the rest; `amb3r info` names all."""
+
+
+def summary_rows(reconstruction: Reconstruction, n_points: int, *, list_all: bool = False) -> dict[str, str]:
+    """What a user wants to know about a scene, line by line."""
+    n_all = reconstruction.n_views + len(reconstruction.unregistered)
+    provenance = reconstruction.provenance
+    rows = {"views placed": f"{reconstruction.n_views} of {n_all}"}
+    if reconstruction.unregistered:
+        rows["not placed"] = _unregistered(reconstruction, list_all)
+    rows["points"] = f"{n_points:,}"
+    rows["scale"] = f"{reconstruction.scale.kind} ({reconstruction.scale.source}{_spread(reconstruction)})"
+    rows["model"] = f"{provenance.model}, pipeline {provenance.pipeline}, amb3r {provenance.version}"
+    weights = provenance.weights
+    rows["weights"] = f"{weights.name} ({weights.sha256[:12]}), licence: {weights.licence}" if weights else "none needed"
+    if provenance.notes:
+        rows["notes"] = "\n".join(provenance.notes)
+    if provenance.seconds:
+        parts = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in provenance.seconds.items() if seconds >= 0.05)
+        rows["seconds"] = f"{sum(provenance.seconds.values()):.1f} ({parts})"
+    return rows
+
+
+def summary_fields(reconstruction: Reconstruction, n_points: int) -> Mapping[str, object]:
+    """The same facts as JSON values."""
+    provenance = reconstruction.provenance
+    return {
+        "views": reconstruction.n_views,
+        "unregistered": [{"name": view.name, "reason": view.reason} for view in reconstruction.unregistered],
+        "points": n_points,
+        "scale": {"kind": reconstruction.scale.kind, "source": reconstruction.scale.source},
+        "model": provenance.model,
+        "pipeline": provenance.pipeline,
+        "weights_licence": provenance.weights.licence if provenance.weights else None,
+        "notes": list(provenance.notes),
+        "seconds": dict(provenance.seconds),
+    }
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process and its finished children held at once, in MB; 0 where the system does not tell."""
+    if platform.system() == "Windows":
+        import psutil
+
+        info = psutil.Process().memory_info()
+        return float(getattr(info, "peak_wset", 0)) / 1e6
+    import resource
+
+    unit = 1.0 if platform.system() == "Darwin" else 1024.0
+    usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return max(usage) * unit / 1e6
+
+
+def _unregistered(reconstruction: Reconstruction, list_all: bool) -> str:
+    lost = reconstruction.unregistered
+    shown = lost if list_all else lost[:MAX_LISTED]
+    lines = [f"{view.name}: {view.reason}" for view in shown]
+    if len(shown) < len(lost):
+        lines.append(f"and {len(lost) - len(shown)} more (amb3r info names them)")
+    return "\n".join(lines)
+
+
+def _spread(reconstruction: Reconstruction) -> str:
+    spread = reconstruction.scale.relative_spread
+    return "" if spread is None else f", spread {spread:.1%}"

@@ -1,0 +1,59 @@
+"""Poses, depth, time and memory of one scene folder with ground truth.
+
+    python benchmarks/scene.py SCENE [--model colmap] [--keep OUT]
+
+SCENE holds images/ and gt/ as described in amb3r_core/evaluate.py. Options after -- go to `amb3r reconstruct`.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from amb3r_core.export.scene_dir import load_scene
+
+from amb3r_core.cli.summary import peak_memory_mb
+from amb3r_core.evaluate import score_depth
+from amb3r_core.options import ReconstructOptions
+from amb3r_core.sample_scene import accuracy_rows, true_depth
+from amb3r_core.scene_job import write_scene
+
+DECILES = tuple(share / 10 for share in range(10, 0, -1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scene", type=Path)
+    parser.add_argument("--model", default="colmap")
+    parser.add_argument("--intrinsics")
+    parser.add_argument("--poses", type=Path)
+    parser.add_argument("--keep", type=Path, help="keep the scene folder here")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        output = arguments.keep or Path(folder) / "scene"
+        options = ReconstructOptions(model=arguments.model, intrinsics=arguments.intrinsics, poses=arguments.poses)
+        started = time.perf_counter()
+        written = write_scene([arguments.scene / "images"], output, options, overwrite=True)
+        seconds = time.perf_counter() - started
+        reconstruction = load_scene(written.folder)
+        print(f"scene          {arguments.scene.name}")
+        print(f"views          {reconstruction.n_views} placed, {len(reconstruction.unregistered)} not")
+        if (arguments.scene / "gt" / "poses.txt").is_file():
+            for name, value in accuracy_rows(reconstruction, arguments.scene).items():
+                print(f"{name:<14} {value}")
+        truth = true_depth(arguments.scene)
+        if truth:
+            depth = score_depth(reconstruction, truth, DECILES)
+            print("kept  AbsRel  delta<1.25")
+            for share in DECILES:
+                print(f"{share:4.0%}  {depth.abs_rel[share]:.4f}  {depth.delta_125[share]:.4f}")
+        stages = ", ".join(f"{stage} {value:.1f}" for stage, value in reconstruction.provenance.seconds.items())
+        print(f"seconds        {seconds:.1f} ({stages})")
+        print(f"peak memory    {peak_memory_mb():.0f} MB")
+        for note in reconstruction.provenance.notes:
+            print(f"note           {note}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
