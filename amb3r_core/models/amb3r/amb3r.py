@@ -118,9 +118,9 @@ class Amb3rNetwork(nn.Module):
         scenes = images.shape[:2]
         tokens: EncoderTokens = self.front_end.model.aggregator.patch_embed(images.flatten(0, 1))
         return EncoderTokens(
-            patches=tokens.patches.unflatten(0, scenes),
-            cls=tokens.cls.unflatten(0, scenes),
-            registers=tokens.registers.unflatten(0, scenes),
+            patches=torch.unflatten(tokens.patches, 0, scenes),
+            cls=torch.unflatten(tokens.cls, 0, scenes),
+            registers=torch.unflatten(tokens.registers, 0, scenes),
         )
 
     def _grid(self, images: Tensor) -> tuple[int, int]:
@@ -157,4 +157,5 @@ def _scale_tokens(tokens: EncoderTokens) -> Tensor:
 
 
 def _pixel_map(maps: DenseMaps, scenes: tuple[int, ...]) -> PixelMap:
-    return PixelMap(values=maps.values.unflatten(0, scenes), confidence=maps.confidence.unflatten(0, scenes))
+    values, confidence = (torch.unflatten(tensor, 0, scenes) for tensor in (maps.values, maps.confidence))
+    return PixelMap(values=values, confidence=confidence)

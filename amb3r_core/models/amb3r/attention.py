@@ -38,7 +38,7 @@ class Mlp(nn.Module):
         rows = x.flatten(0, -2)
         if torch.is_grad_enabled() or rows.shape[0] <= MLP_ROWS_PER_CHUNK:
             return self._rows(x)
-        chunks = [self._rows(chunk) for chunk in rows.split(MLP_ROWS_PER_CHUNK)]
+        chunks = [self._rows(chunk) for chunk in torch.split(rows, MLP_ROWS_PER_CHUNK)]
         return torch.cat(chunks).view(*x.shape[:-1], -1)
 
     def _rows(self, x: Tensor) -> Tensor:
@@ -64,8 +64,8 @@ class Attention(nn.Module):
         query = self._prepared(qkv[:, :, 0], self.q_norm, rotation)
         key = self._prepared(qkv[:, :, 1], self.k_norm, rotation)
         dtype = attention_dtype(qkv)
-        heads_first = (tensor.to(dtype).transpose(1, 2) for tensor in (query, key, qkv[:, :, 2]))
-        attended = functional.scaled_dot_product_attention(*heads_first)
+        query, key, value = (tensor.to(dtype).transpose(1, 2) for tensor in (query, key, qkv[:, :, 2]))
+        attended = functional.scaled_dot_product_attention(query, key, value)
         return linear(attended.transpose(1, 2).reshape(n_sequences, length, channels), self.proj)
 
     def _prepared(self, x: Tensor, norm: nn.LayerNorm | None, rotation: "Rotation | None") -> Tensor:
@@ -122,10 +122,10 @@ class Rotation:
         """x (S, L, heads, channels) turned; L may hold the tokens of several views, one after another."""
         n_sequences, length, n_heads, channels = x.shape
         n_tokens = self.cos.shape[0]
-        pairs = x.reshape(n_sequences, length // n_tokens, n_tokens, n_heads, 2, 2, channels // 4)
-        first, second = pairs.float().unbind(-2)
-        cos, sin = self.cos[:, None], self.sin[:, None]
-        turned = torch.stack([first * cos - second * sin, second * cos + first * sin], dim=-2)
+        pairs = x.float().reshape(n_sequences, length // n_tokens, n_tokens, n_heads, 2, 2, channels // 4)
+        turned = pairs * self.cos[:, None, :, None]
+        turned[..., 0, :].addcmul_(pairs[..., 1, :], self.sin[:, None], value=-1)
+        turned[..., 1, :].addcmul_(pairs[..., 0, :], self.sin[:, None])
         return turned.view(n_sequences, length, n_heads, channels)
 
 

@@ -81,7 +81,7 @@ class Aggregator(nn.Module):
         if injection is None:
             return x
         if torch.is_grad_enabled():
-            special, patches = x.split([self.n_special, x.shape[2] - self.n_special], dim=2)
+            special, patches = x[:, :, : self.n_special], x[:, :, self.n_special :]
             return torch.cat([special, patches + injection(block_index)], dim=2)
         x[:, :, self.n_special :] += injection(block_index)
         return x

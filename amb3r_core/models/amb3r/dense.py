@@ -51,7 +51,7 @@ class DenseHead(nn.Module):
         chunk = taps[0].shape[0] if torch.is_grad_enabled() else self.frames_per_chunk
         parts = [
             self._frames([tap.float() for tap in chunked], grid, want_features)
-            for chunked in zip(*(tap.split(chunk) for tap in taps), strict=True)
+            for chunked in zip(*(torch.split(tap, chunk) for tap in taps), strict=True)
         ]
         features = [part.features for part in parts if part.features is not None]
         return DenseMaps(
@@ -76,7 +76,7 @@ class DenseHead(nn.Module):
         project = self.projects[index]
         assert isinstance(project, nn.Conv2d)
         tokens = plain_linear(self.norm(tap), project.weight.flatten(1), project.bias)
-        maps = add_uv(tokens.unflatten(1, grid).permute(0, 3, 1, 2), size)
+        maps = add_uv(torch.unflatten(tokens, 1, grid).permute(0, 3, 1, 2), size)
         return self.resize_layers[index](maps)
 
 

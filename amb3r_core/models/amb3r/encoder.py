@@ -59,7 +59,7 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> EncoderTokens:
         """Tokens of views (F, 3, H, W) in [0, 1], H and W multiples of the patch size."""
         chunk = images.shape[0] if torch.is_grad_enabled() else FRAMES_PER_CHUNK
-        tokens = torch.cat([self._tokens(part) for part in images.split(chunk)])
+        tokens = torch.cat([self._tokens(part) for part in torch.split(images, chunk)])
         special = 1 + self.n_registers
         return EncoderTokens(patches=tokens[:, special:], cls=tokens[:, 0], registers=tokens[:, 1:special])
 
@@ -83,7 +83,7 @@ class Encoder(nn.Module):
         square = self.pos_embed[:, 1:]
         if grid == (self.grid, self.grid):
             return square
-        maps = square.float().unflatten(1, (self.grid, self.grid)).permute(0, 3, 1, 2)
+        maps = torch.unflatten(square.float(), 1, (self.grid, self.grid)).permute(0, 3, 1, 2)
         resized = functional.interpolate(maps, size=grid, mode="bicubic", antialias=True)
         return resized.flatten(2).transpose(1, 2).to(square.dtype)
 

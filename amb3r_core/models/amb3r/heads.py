@@ -84,7 +84,7 @@ def world_to_cam(pose: Tensor) -> Tensor:
             1 - s * (x * x + y * y),
         ],
         dim=-1,
-    ).unflatten(-1, (3, 3))
+    ).view(*pose.shape[:-1], 3, 3)
     return torch.cat([rotation, pose[..., :3, None]], dim=-1)
 
 
@@ -106,4 +106,5 @@ def intrinsics(pose: Tensor, height: int, width: int) -> Tensor:
     fx = (width / 2) / torch.tan(pose[..., 8] / 2)
     zero, one = torch.zeros_like(fx), torch.ones_like(fx)
     cx, cy = one * (width / 2), one * (height / 2)
-    return torch.stack([fx, zero, cx, zero, fy, cy, zero, zero, one], dim=-1).unflatten(-1, (3, 3))
+    entries = [fx, zero, cx, zero, fy, cy, zero, zero, one]
+    return torch.stack(entries, dim=-1).view(*pose.shape[:-1], 3, 3)

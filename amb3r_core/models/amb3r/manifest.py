@@ -18,6 +18,6 @@ class TensorSpec:
 @cache
 def published_tensors() -> dict[str, TensorSpec]:
     """Every tensor of the published state dict by name, 2534 of them. Read once; do not change it."""
-    packed = resources.files(__package__).joinpath("manifest.json.gz").read_bytes()
+    packed = resources.files("amb3r_core.models.amb3r").joinpath("manifest.json.gz").read_bytes()
     entries = json.loads(gzip.decompress(packed))
     return {name: TensorSpec(tuple(entry["shape"]), entry["dtype"]) for name, entry in entries.items()}

@@ -39,10 +39,10 @@ class ScaleHead(nn.Module):
 
     def forward(self, depth_features: Tensor, tokens: Tensor) -> Tensor:
         """Median depth in metres (F,) of views; depth_features (F, D, h, w), tokens (F, L, C) of the encoder."""
-        depth_vector = torch.cat([self.depth_cnn_downsampler(view).mean((-2, -1)) for view in depth_features.split(1)])
+        depth_vector = torch.cat([self.depth_cnn_downsampler(view).mean((-2, -1)) for view in torch.split(depth_features, 1)])
         hidden, last = self.token_aggregator[:3], self.token_aggregator[3]
         # The mean over tokens and the last, linear layer commute: average first, then multiply once per view.
-        token_vector = last(torch.cat([hidden(view.float()).mean(1) for view in tokens.split(1)]))
+        token_vector = last(torch.cat([hidden(view.float()).mean(1) for view in torch.split(tokens, 1)]))
         return self.combined_projector(torch.cat([depth_vector, token_vector], dim=-1))[:, 0].exp()
 
 
