@@ -23,8 +23,12 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff", ".we
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseScore:
-    """registered of n_images; auc30: area under the curve of pair errors up to 30 degrees, unregistered views failing; ate: root mean square distance of camera centres after a similarity, in ground-truth units; ate_relative: over the extent;
-    scale: ground truth over estimate."""
+    """How well the cameras stand.
+
+    registered: of n_images. auc30: area under the curve of pair errors up to 30 degrees, unregistered views failing. ate: root
+    mean square distance of camera centres after a similarity, in ground-truth units; ate_relative: over the trajectory's
+    extent. scale: ground truth over estimate.
+    """
 
     n_images: int
     registered: int
