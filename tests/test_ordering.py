@@ -5,7 +5,7 @@ import numpy as np
 from amb3r_core.images import frames_from_arrays
 from amb3r_core.ordering import looks_like_walk
 
-WORLD = np.random.default_rng(0).integers(0, 255, (6, 60, 3)).repeat(10, axis=0).repeat(10, axis=1).astype(np.uint8)
+WORLD = np.random.default_rng(0).integers(0, 255, (2, 10, 3)).repeat(30, axis=0).repeat(60, axis=1).astype(np.uint8)
 
 
 def walk(n: int = 20) -> list[np.ndarray]:
