@@ -1,6 +1,7 @@
 """Frames to one batch for a model: resized, letterboxed into a common grid, with masks and padding marked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -12,6 +13,17 @@ from amb3r_core.images import Frame
 from amb3r_core.models.api import ImageBatch, InputSpec
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene import Crop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The one grid of a scene, so that any part of it can be prepared alone.
+
+    grid: (height, width). fill_size: images of this (width, height), once scaled, fill the grid; None when shapes are mixed.
+    """
+
+    grid: tuple[int, int]
+    fill_size: tuple[int, int] | None = None
 
 
 def choose_grid(sizes: Sequence[tuple[int, int]], spec: InputSpec) -> tuple[int, int]:
@@ -38,12 +50,28 @@ def choose_crop(size: tuple[int, int], grid: tuple[int, int], *, fill: bool) -> 
     return Crop(x=(width - w) // 2, y=(height - h) // 2, width=w, height=h)
 
 
-def prepare(frames: Sequence[Frame], spec: InputSpec, *, is_ordered: bool = False, monitor: Monitor = silent) -> ImageBatch:
-    """The batch of these frames for a model with this input spec; images are never enlarged beyond their own long side."""
+def choose_layout(sizes: Sequence[tuple[int, int]], spec: InputSpec) -> Layout:
+    """The layout of a scene whose images have these (width, height)."""
+    scaled = {_scaled(size, spec.long_side_px) for size in sizes}
+    return Layout(grid=choose_grid(sizes, spec), fill_size=scaled.pop() if len(scaled) == 1 else None)
+
+
+def prepare(
+    frames: Sequence[Frame],
+    spec: InputSpec,
+    *,
+    layout: Layout | None = None,
+    is_ordered: bool = False,
+    monitor: Monitor = silent,
+) -> ImageBatch:
+    """The batch of these frames for a model with this input spec; images are never enlarged beyond their own long side.
+
+    layout: of the scene these frames are a part of; None when they are all of it.
+    """
     sizes = [(frame.width, frame.height) for frame in frames]
-    grid = choose_grid(sizes, spec)
-    fill = len({_scaled(size, spec.long_side_px) for size in sizes}) == 1
-    crops = tuple(choose_crop(size, grid, fill=fill) for size in sizes)
+    layout = layout or choose_layout(sizes, spec)
+    grid = layout.grid
+    crops = tuple(choose_crop(size, grid, fill=_scaled(size, spec.long_side_px) == layout.fill_size) for size in sizes)
     pixels = torch.zeros(len(frames), 3, *grid)
     valid = torch.zeros(len(frames), *grid, dtype=torch.bool)
     for index, frame in enumerate(track(frames, monitor, stage="load images", total=len(frames))):
