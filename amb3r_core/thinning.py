@@ -56,7 +56,7 @@ class VoxelThinner:
             raise ValueError(f"voxel_size must be positive and finite: {voxel_size}")
         self.voxel_size = voxel_size
         self._max_points = max_points
-        self._merged = _rows_of(_empty_cloud())
+        self._merged = _rows_of(empty_cloud())
         self._pending: list[_Rows] = []
 
     def add(self, cloud: PointCloud) -> None:
@@ -99,7 +99,8 @@ def thinned(cloud: PointCloud, max_points: int) -> PointCloud:
     return thinner.cloud()
 
 
-def _empty_cloud() -> PointCloud:
+def empty_cloud() -> PointCloud:
+    """A cloud of no points."""
     return PointCloud(
         points=np.zeros((0, 3), np.float32),
         colors=np.zeros((0, 3), np.uint8),
