@@ -1,0 +1,95 @@
+"""COLMAP model with images beside it: PINHOLE cameras, real poses, and tracks through every view that sees a point.
+
+`images/` holds the photos under the names the model uses; `sparse/0` holds the model. Observations are where the fused points
+project in the views whose depth maps confirm them. COLMAP counts pixels from the corner of the top-left pixel: +0.5.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amb3r_core.conventions import CORNER_MINUS_CENTER
+from amb3r_core.export.image_files import PlacedImage, place_images
+from amb3r_core.export.notes import comment_lines, write_sidecar
+from amb3r_core.export.points import cloud_of
+from amb3r_core.optional import require
+from amb3r_core.scene import Float64, PinholeCamera, PointCloud, Reconstruction
+from amb3r_core.tracks import Tracks, visibility_tracks
+
+MODEL_FOLDER = Path("sparse") / "0"
+IMAGES_FOLDER = "images"
+
+
+def export_colmap(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+    """Writes `images/`, the binary model in `sparse/0`, and `amb3r.json` into the folder `path`."""
+    return _export(reconstruction, path, cloud, lambda model, folder: model.write_binary(str(folder)))
+
+
+def export_colmap_text(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+    """The same with the model as text, whose camera file starts with the scene's notes."""
+
+    def write(model: Any, folder: Path) -> None:
+        model.write_text(str(folder))
+        cameras = folder / "cameras.txt"
+        notes = "".join(f"# {line}\n" for line in comment_lines(reconstruction))
+        cameras.write_text(notes + cameras.read_text(encoding="utf-8"), encoding="utf-8")
+
+    return _export(reconstruction, path, cloud, write)
+
+
+def _export(
+    reconstruction: Reconstruction, path: Path, cloud: PointCloud | None, write: Callable[[Any, Path], None]
+) -> list[Path]:
+    folder = path / MODEL_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    images = place_images(reconstruction, path / IMAGES_FOLDER)
+    tracks = visibility_tracks(reconstruction, cloud_of(reconstruction, cloud)) if reconstruction.dense else no_tracks()
+    write(colmap_model(reconstruction, images, tracks), folder)
+    sidecar = write_sidecar(path, reconstruction, {"image_names": [image.name for image in images]})
+    return [sidecar, *sorted(folder.iterdir()), *(path / IMAGES_FOLDER / image.name for image in images)]
+
+
+def no_tracks() -> Tracks:
+    """Tracks of no points."""
+    nothing = np.zeros(0, dtype=np.intp)
+    return Tracks(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.uint8), nothing, nothing)
+
+
+def colmap_model(reconstruction: Reconstruction, images: list[PlacedImage], tracks: Tracks) -> Any:
+    """The `pycolmap.Reconstruction`; image ids are 1 + view index, equal cameras are one camera."""
+    pycolmap: Any = require("pycolmap", extra="", purpose="to write COLMAP models")
+    model = pycolmap.Reconstruction()
+    camera_ids = _add_cameras(pycolmap, model, [image.camera for image in images])
+    elements: list[list[Any]] = [[] for _ in range(len(tracks.points))]
+    for index, (view, image) in enumerate(zip(reconstruction.views, images, strict=True)):
+        rows = tracks.point[tracks.view == index]
+        pixels = _project(view.world_to_cam, image.camera, tracks.points[rows])
+        entry = pycolmap.Image(name=image.name, keypoints=pixels, camera_id=camera_ids[index], image_id=index + 1)
+        model.add_image_with_trivial_frame(entry, pycolmap.Rigid3d(view.world_to_cam[:3]))
+        for number, row in enumerate(rows.tolist()):
+            elements[row].append(pycolmap.TrackElement(index + 1, number))
+    for point, color, seen in zip(tracks.points, tracks.colors, elements, strict=True):
+        model.add_point3D(point, pycolmap.Track(seen), color)
+    model.update_point_3d_errors()
+    return model
+
+
+def _add_cameras(pycolmap: Any, model: Any, cameras: list[PinholeCamera]) -> list[int]:
+    """Adds each distinct camera; the id of every view's."""
+    ids: dict[PinholeCamera, int] = {}
+    for camera in cameras:
+        if camera not in ids:
+            ids[camera] = len(ids) + 1
+            parameters = [camera.fx, camera.fy, camera.cx + CORNER_MINUS_CENTER, camera.cy + CORNER_MINUS_CENTER]
+            entry = pycolmap.Camera(
+                camera_id=ids[camera], model="PINHOLE", width=camera.width, height=camera.height, params=parameters
+            )
+            model.add_camera_with_trivial_rig(entry)
+    return [ids[camera] for camera in cameras]
+
+
+def _project(world_to_cam: Float64, camera: PinholeCamera, points: Float64) -> Float64:
+    """COLMAP pixels (K, 2) of world points (K, 3)."""
+    return camera.project(points @ world_to_cam[:3, :3].T + world_to_cam[:3, 3]) + CORNER_MINUS_CENTER

@@ -1,0 +1,159 @@
+"""GLB (glTF 2.0): the coloured points and every camera as a wire pyramid, standing upright in any viewer.
+
+glTF is +Y up: the root node turns the scene's up there when it is known, else it turns OpenCV axes into glTF ones. Below the
+root, coordinates are the scene's own. Each view is a node whose matrix is its camera-to-world pose (OpenCV axes) and whose
+mesh is the pyramid over its image's corners. Vertex colours are linear, as glTF wants, in 16 bits.
+"""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.conventions import OPENCV_FROM_OPENGL, rigid, up_axis_rotation
+from amb3r_core.export.notes import provenance_record
+from amb3r_core.export.points import cloud_of
+from amb3r_core.scene import Float32, Float64, PinholeCamera, PointCloud, Reconstruction
+
+FRUSTUM_SHARE = 0.08
+"""Depth of the camera pyramids as a share of the cameras' median distance to the middle of the points."""
+FRUSTUM_COLOUR = (1.0, 0.35, 0.0, 1.0)
+_FLOAT, _UINT16 = 5126, 5123
+_POINTS, _LINES = 0, 1
+_EDGES = np.array([0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1], dtype="<u2")
+
+Json = dict[str, object]
+
+
+def export_glb(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+    """Writes one GLB; a scene without depth has its cameras only."""
+    write_glb(path, reconstruction, cloud_of(reconstruction, cloud))
+    return [path]
+
+
+def write_glb(path: Path, reconstruction: Reconstruction, cloud: PointCloud) -> None:
+    """Writes the points and one pyramid per view."""
+    buffer = _Buffer()
+    nodes: list[Json] = [{"name": "amb3r", "matrix": _column_major(gltf_from_world(reconstruction))}]
+    meshes: list[Json] = []
+    if len(cloud):
+        nodes.append({"name": "points", "mesh": len(meshes)})
+        meshes.append({"name": "points", "primitives": [_points_primitive(buffer, cloud)]})
+    size = _frustum_size(reconstruction, cloud)
+    edges = buffer.add(_EDGES, _UINT16, "SCALAR") if reconstruction.views else 0
+    for view in reconstruction.views:
+        nodes.append({"name": view.name, "mesh": len(meshes), "matrix": _column_major(view.cam_to_world)})
+        corners = buffer.add(frustum(view.camera, size), _FLOAT, "VEC3")
+        lines: Json = {"attributes": {"POSITION": corners}, "indices": edges, "mode": _LINES, "material": 1}
+        meshes.append({"name": f"camera {view.name}", "primitives": [lines]})
+    if len(nodes) > 1:
+        nodes[0]["children"] = list(range(1, len(nodes)))
+    _write_container(path, _document(reconstruction, nodes, meshes, buffer), buffer)
+
+
+def gltf_from_world(reconstruction: Reconstruction) -> Float64:
+    """The rigid transform (4, 4) that stands the scene upright with +Y up."""
+    if reconstruction.up_world is None:
+        return OPENCV_FROM_OPENGL.copy()
+    return rigid(up_axis_rotation(np.array(reconstruction.up_world), "y"), np.zeros(3))
+
+
+def frustum(camera: PinholeCamera, depth: float) -> Float32:
+    """The camera centre and the image's outer corners at `depth`, clockwise from the top left (5, 3), in the camera frame."""
+    right, bottom = camera.width - 0.5, camera.height - 0.5
+    pixels = np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+    rays = (pixels - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
+    corners = np.concatenate([rays, np.ones((4, 1))], axis=1) * depth
+    return np.concatenate([np.zeros((1, 3)), corners]).astype(np.float32)
+
+
+def linear_colors(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """16-bit linear RGBA (M, 4) of 8-bit sRGB colours (M, 3), IEC 61966-2-1."""
+    srgb = np.arange(256) / 255.0
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    table = np.rint(linear * 65535).astype("<u2")
+    rgba = np.full((len(colors), 4), 65535, dtype="<u2")
+    rgba[:, :3] = table[colors]
+    return rgba
+
+
+@dataclass
+class _Buffer:
+    """The binary chunk as it grows, with glTF's views and accessors into it."""
+
+    parts: list[bytes] = field(default_factory=list[bytes])
+    views: list[Json] = field(default_factory=list[Json])
+    accessors: list[Json] = field(default_factory=list[Json])
+    size: int = 0
+
+    def add(self, array: NDArray[np.generic], component: int, kind: str, *, normalized: bool = False) -> int:
+        """Appends an array; the index of its accessor."""
+        data = np.ascontiguousarray(array).tobytes()
+        data += b"\0" * (-len(data) % 4)
+        accessor: Json = {"bufferView": len(self.views), "componentType": component, "count": len(array), "type": kind}
+        if component == _FLOAT:
+            accessor |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
+        if normalized:
+            accessor["normalized"] = True
+        self.views.append({"buffer": 0, "byteOffset": self.size, "byteLength": len(data)})
+        self.accessors.append(accessor)
+        self.parts.append(data)
+        self.size += len(data)
+        return len(self.accessors) - 1
+
+
+def _points_primitive(buffer: _Buffer, cloud: PointCloud) -> Json:
+    position = buffer.add(cloud.points.astype("<f4"), _FLOAT, "VEC3")
+    color = buffer.add(linear_colors(cloud.colors), _UINT16, "VEC4", normalized=True)
+    return {"attributes": {"POSITION": position, "COLOR_0": color}, "mode": _POINTS, "material": 0}
+
+
+def _frustum_size(reconstruction: Reconstruction, cloud: PointCloud) -> float:
+    centres = reconstruction.cam_to_world[:, :3, 3]
+    if not len(centres):
+        return 1.0
+    middle = np.quantile(cloud.points.astype(np.float64) if len(cloud) else centres, 0.5, axis=0)
+    distance = float(np.median(np.linalg.norm(centres - middle, axis=1)))
+    return FRUSTUM_SHARE * distance if distance > 0 else 1.0
+
+
+def _column_major(matrix: Float64) -> list[float]:
+    return matrix.T.ravel().tolist()
+
+
+def _document(reconstruction: Reconstruction, nodes: list[Json], meshes: list[Json], buffer: _Buffer) -> Json:
+    version = reconstruction.provenance.version
+    document: Json = {
+        "asset": {"version": "2.0", "generator": f"amb3r {version}", "extras": provenance_record(reconstruction)},
+        "extensionsUsed": ["KHR_materials_unlit"],
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": nodes,
+        "materials": [_unlit("points", (1.0, 1.0, 1.0, 1.0)), _unlit("cameras", FRUSTUM_COLOUR)],
+    }
+    if meshes:
+        document |= {"meshes": meshes, "accessors": buffer.accessors, "bufferViews": buffer.views}
+        document["buffers"] = [{"byteLength": buffer.size}]
+    return document
+
+
+def _unlit(name: str, colour: tuple[float, float, float, float]) -> Json:
+    return {
+        "name": name,
+        "pbrMetallicRoughness": {"baseColorFactor": list(colour), "metallicFactor": 0.0},
+        "extensions": {"KHR_materials_unlit": {}},
+    }
+
+
+def _write_container(path: Path, document: Json, buffer: _Buffer) -> None:
+    text = json.dumps(document, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    binary_header = struct.pack("<I4s", buffer.size, b"BIN\0") if buffer.size else b""
+    total = 12 + 8 + len(text) + len(binary_header) + buffer.size
+    with path.open("wb") as file:
+        file.write(struct.pack("<4sII", b"glTF", 2, total) + struct.pack("<I4s", len(text), b"JSON") + text + binary_header)
+        for part in buffer.parts:
+            file.write(part)

@@ -1,0 +1,83 @@
+"""The views' photos beside an export: linked or copied when a file holds them, else the dense map's colours as PNG."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from amb3r_core.errors import InputError
+from amb3r_core.export.png import write_png
+from amb3r_core.scene import PinholeCamera, Reconstruction, View
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedImage:
+    """One written image: its name relative to the images folder, and the camera of the image at its size."""
+
+    name: str
+    camera: PinholeCamera
+
+
+def place_images(reconstruction: Reconstruction, folder: Path) -> list[PlacedImage]:
+    """Puts one image per view into `folder` and says how each is called and which camera it has.
+
+    Originals are hard-linked, or copied where links are not possible. A view without a file gets the colours of its dense map,
+    with the camera scaled to that size. Raises `InputError` when a view has neither.
+    """
+    placed: list[PlacedImage] = []
+    taken: set[str] = set()
+    for index, view in enumerate(reconstruction.views):
+        source = _source_file(view)
+        suffix = ".png" if source is None else source.suffix
+        name = free_name(view.name, suffix, taken)
+        target = folder.joinpath(*PurePosixPath(name).parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source is None:
+            placed.append(PlacedImage(name, _write_dense_colors(reconstruction, index, target)))
+        else:
+            link_or_copy(source, target)
+            placed.append(PlacedImage(name, view.camera))
+    return placed
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Makes `target` the same file as `source`, or a copy where the file systems do not allow that."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _source_file(view: View) -> Path | None:
+    return Path(view.path) if view.path is not None and Path(view.path).is_file() else None
+
+
+def free_name(view_name: str, suffix: str, taken: set[str]) -> str:
+    """The view's name with the suffix of its file; two names that become one keep their old suffixes in the stem."""
+    path = PurePosixPath(view_name)
+    if path.is_absolute() or ".." in path.parts:
+        raise InputError(f"view {view_name!r} has a name that leaves the images folder; rename the photo")
+    name = path.name if path.suffix.lower() == suffix.lower() else path.stem + suffix
+    candidate = str(path.with_name(name))
+    if candidate.lower() in taken:
+        candidate = str(path.with_name(f"{path.stem}_{path.suffix.lstrip('.')}{suffix}"))
+    taken.add(candidate.lower())
+    return candidate
+
+
+def _write_dense_colors(reconstruction: Reconstruction, index: int, target: Path) -> PinholeCamera:
+    """Writes the part of the dense colours that shows the photo; its camera."""
+    view, dense = reconstruction.views[index], reconstruction.dense
+    if dense is None:
+        raise InputError(f"view {view.name!r} has no image file ({view.path}) and no dense colours to stand in for it")
+    write_png(target, np.asarray(dense.rgb[index])[view.crop.slices])
+    return crop_camera(view)
+
+
+def crop_camera(view: View) -> PinholeCamera:
+    """The camera of the part of the dense grid that shows the photo, cut out."""
+    crop = view.crop
+    whole = type(crop)(x=0, y=0, width=crop.width, height=crop.height)
+    return view.camera.mapped(whole, crop.width, crop.height)

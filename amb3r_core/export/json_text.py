@@ -1,0 +1,169 @@
+"""JSON that loses nothing: exact decimals, short matrices on one line, and errors that name the bad field."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import NoReturn, cast
+
+import numpy as np
+
+from amb3r_core.errors import FormatError
+from amb3r_core.scene import Float64
+
+EXACT = Context(prec=60)
+"""Enough digits to add a half to any number that matters without rounding."""
+
+
+def to_json(value: object, indent: int = 0) -> str:
+    """JSON text of dicts, lists, strings, finite numbers (`Decimal` included), booleans and None.
+
+    Lists without dicts inside stay on one line. Raises `ValueError` for numbers that are not finite and `TypeError` for
+    anything JSON does not have.
+    """
+    inner = " " * (indent + 1)
+    if isinstance(value, Mapping):
+        fields = cast(Mapping[object, object], value)
+        if not fields:
+            return "{}"
+        lines = [f"{inner}{_key(name)}: {to_json(field, indent + 1)}" for name, field in fields.items()]
+        return "{\n" + ",\n".join(lines) + "\n" + " " * indent + "}"
+    if isinstance(value, list | tuple):
+        items = cast(Sequence[object], value)
+        texts = [to_json(item, indent + 1) for item in items]
+        if not any("\n" in text for text in texts):
+            return "[" + ", ".join(texts) + "]"
+        return "[\n" + ",\n".join(inner + text for text in texts) + "\n" + " " * indent + "]"
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError(f"JSON has no number {value}")
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _key(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"JSON names are text, not {name!r}")
+    return json.dumps(name, ensure_ascii=False)
+
+
+def parse_json(text: str, file: str) -> "Node":
+    """The document's root; numbers with a point keep all their digits. Raises `FormatError` for text that is not JSON."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise FormatError(f"{file}: {constant} is not a finite number")
+
+    try:
+        return Node(json.loads(text, parse_float=Decimal, parse_constant=refuse), file)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise FormatError(f"{file}: not valid JSON: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of a parsed document, which knows where it stands: `views[3].K`."""
+
+    value: object
+    file: str
+    place: str = ""
+
+    def fail(self, message: str) -> NoReturn:
+        """Raises `FormatError` with the file and the place."""
+        raise FormatError(f"{self.file}: {self.place}: {message}" if self.place else f"{self.file}: {message}")
+
+    @property
+    def is_null(self) -> bool:
+        return self.value is None
+
+    def fields(self, *names: str) -> dict[str, "Node"]:
+        """The object's fields, which must be exactly these."""
+        fields = self.mapping()
+        for name in names:
+            if name not in fields:
+                self._child(f".{name}", None).fail("missing")
+        for name, field in fields.items():
+            if name not in names:
+                field.fail("unknown field")
+        return fields
+
+    def mapping(self) -> dict[str, "Node"]:
+        """The object's fields, whichever there are."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.fail(f"is {_kind(value)}, wanted an object")
+        return {name: self._child(f".{name}", value) for name, value in cast(dict[str, object], value).items()}
+
+    def items(self, length: int | None = None) -> list["Node"]:
+        """The list's items, `length` of them."""
+        value = self.value
+        if not isinstance(value, list):
+            self.fail(f"is {_kind(value)}, wanted a list")
+        values = cast(list[object], value)
+        if length is not None and len(values) != length:
+            self.fail(f"has {len(values)} items, wanted {length}")
+        return [self._child(f"[{index}]", value) for index, value in enumerate(values)]
+
+    def text(self) -> str:
+        if not isinstance(self.value, str):
+            self.fail(f"is {_kind(self.value)}, wanted text")
+        return self.value
+
+    def boolean(self) -> bool:
+        if not isinstance(self.value, bool):
+            self.fail(f"is {_kind(self.value)}, wanted true or false")
+        return self.value
+
+    def integer(self, least: int = 0) -> int:
+        if not isinstance(self.value, int) or isinstance(self.value, bool):
+            self.fail(f"is {_kind(self.value)}, wanted a whole number")
+        if self.value < least:
+            self.fail(f"is {self.value}, wanted {least} or more")
+        return self.value
+
+    def decimal(self) -> Decimal:
+        """The number with all its digits."""
+        if not isinstance(self.value, int | Decimal) or isinstance(self.value, bool):
+            self.fail(f"is {_kind(self.value)}, wanted a number")
+        if abs(Decimal(self.value)) > Decimal(repr(np.finfo(np.float64).max.item())):
+            self.fail("is not a finite number")
+        return Decimal(self.value)
+
+    def number(self) -> float:
+        return float(self.decimal())
+
+    def matrix(self, n_rows: int, n_columns: int) -> Float64:
+        """A list of rows as an array (n_rows, n_columns)."""
+        return np.array([[cell.number() for cell in row.items(n_columns)] for row in self.items(n_rows)])
+
+    def optional(self) -> "Node | None":
+        """The node itself, or None for null."""
+        return None if self.is_null else self
+
+    def plain(self) -> object:
+        """The value with floats for decimals."""
+        if isinstance(self.value, dict):
+            return {name: node.plain() for name, node in self.mapping().items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.items()]
+        return self.number() if isinstance(self.value, Decimal) else self.value
+
+    def _child(self, step: str, value: object) -> "Node":
+        return Node(value, self.file, f"{self.place}{step}".removeprefix("."))
+
+
+def add_half(value: float) -> Decimal:
+    """`value` + 0.5 without rounding."""
+    if not math.isfinite(value):
+        raise ValueError(f"JSON has no number {value}")
+    return EXACT.add(Decimal(repr(float(value))), Decimal("0.5"))
+
+
+def subtract_half(value: Decimal) -> float:
+    """Undoes `add_half`, bit for bit."""
+    return float(EXACT.subtract(value, Decimal("0.5")))
+
+
+def _kind(value: object) -> str:
+    kinds = {"dict": "an object", "list": "a list", "str": "text", "bool": "true or false", "NoneType": "null"}
+    return kinds.get(type(value).__name__, "a number")

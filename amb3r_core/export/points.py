@@ -1,0 +1,12 @@
+"""The cloud an exporter writes when the caller has none at hand."""
+
+from amb3r_core.fusion import fuse
+from amb3r_core.scene import PointCloud, Reconstruction
+from amb3r_core.thinning import empty_cloud
+
+
+def cloud_of(reconstruction: Reconstruction, cloud: PointCloud | None) -> PointCloud:
+    """The given cloud, else the fused one, else (a scene without depth) an empty one."""
+    if cloud is not None:
+        return cloud
+    return empty_cloud() if reconstruction.dense is None else fuse(reconstruction)
