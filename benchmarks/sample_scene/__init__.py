@@ -1,0 +1,1 @@
+"""The bundled sample scene: a living-room corner whose every texture is made from seeded noise."""
