@@ -7,6 +7,7 @@ from torch.nn import functional
 from amb3r_core.voxel.config import BackendConfig
 from amb3r_core.voxel.grid import voxelize
 from amb3r_core.voxel.interpolate import interpolate_voxels
+from amb3r_core.voxel.layers import Chain, pointwise
 from amb3r_core.voxel.ops import SparseOps, choose_ops
 from amb3r_core.voxel.transformer import PointTransformer
 
@@ -33,7 +34,7 @@ class VoxelBackend(nn.Module):
         channels = config.channels
         self.gate_scale = nn.Parameter(torch.ones(1))
         self.register_buffer("interp_v2", torch.tensor(False))
-        self.aligner = nn.Sequential(
+        self.aligner = Chain(
             nn.Linear(config.encoder_channels + config.decoder_channels, config.aligner_hidden),
             nn.GELU(),
             nn.Linear(config.aligner_hidden, channels),
@@ -73,9 +74,9 @@ class VoxelBackend(nn.Module):
         """Point features (B, T, 2h, 2w, C) from the tokens of a patch grid (h, w)."""
         tokens = self.aligner(torch.cat([encoder_tokens, decoder_tokens], dim=-1))
         n_scenes, n_views = tokens.shape[:2]
-        maps = tokens.flatten(0, 1).unflatten(1, grid).permute(0, 3, 1, 2).float()
+        maps = torch.unflatten(tokens.flatten(0, 1), 1, grid).permute(0, 3, 1, 2).float()
         finer = functional.interpolate(maps, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return finer.permute(0, 2, 3, 1).unflatten(0, (n_scenes, n_views))
+        return torch.unflatten(finer.permute(0, 2, 3, 1), 0, (n_scenes, n_views))
 
     def voxel_features(
         self, points: Tensor, features: Tensor, *, valid: Tensor | None = None, curve_seed: int | None = None
@@ -111,7 +112,7 @@ class VoxelBackend(nn.Module):
         rows, columns = grid
         maps = scene.reshape(-1, 2 * rows, 2 * columns, scene.shape[-1]).permute(0, 3, 1, 2)
         coarse = self.downsample(maps)
-        return coarse.flatten(2).transpose(1, 2).unflatten(0, (-1, n_views))
+        return torch.unflatten(coarse.flatten(2).transpose(1, 2), 0, (-1, n_views))
 
 
 class DownBlock(nn.Module):
@@ -126,7 +127,7 @@ class DownBlock(nn.Module):
                 nn.ReLU(),
                 nn.GroupNorm(norm_groups, channels),
             ]
-        self.net = nn.Sequential(*layers)
+        self.net = Chain(*layers)
 
     def forward(self, maps: Tensor) -> Tensor:
         """The maps at half their height and width."""
@@ -146,12 +147,7 @@ class ZeroConv(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        return _pointwise(self.conv2, functional.gelu(_pointwise(self.conv1, tokens)))
-
-
-def _pointwise(conv: nn.Conv2d, tokens: Tensor) -> Tensor:
-    """A 1x1 convolution as the matrix product that it is: no transposing of token rows into maps."""
-    return functional.linear(tokens, conv.weight.flatten(1), conv.bias)
+        return pointwise(functional.gelu(pointwise(tokens, self.conv1)), self.conv2)
 
 
 def _subsample(maps: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amb3r_core.voxel.grid_keys import INDEX_BITS, index_of_keys, voxel_keys
+from amb3r_core.voxel.keys import INDEX_BITS, distinct, index_of_keys, voxel_keys
 from amb3r_core.voxel.ops import SparseOps
 
 LARGEST_COORDINATE = 1e15
@@ -39,9 +39,7 @@ class VoxelGrid:
         return torch.cat([self.index[:, :1].to(positions.dtype), positions], dim=1)
 
 
-def voxelize(
-    points: Tensor, features: Tensor, voxel_size: float, *, ops: SparseOps, valid: Tensor | None = None
-) -> VoxelGrid:
+def voxelize(points: Tensor, features: Tensor, voxel_size: float, *, ops: SparseOps, valid: Tensor | None = None) -> VoxelGrid:
     """The voxels that points (B, N, 3) with features (B, N, C) fall into.
 
     Left out are points that are not finite or not valid ((B, N) bool) and, where a scene is wider than the
@@ -54,7 +52,7 @@ def voxelize(
     cell = torch.floor((points - corner[:, None]) / voxel_size)
     scene = torch.arange(len(points), device=points.device)[:, None].expand_as(kept)
     index = torch.cat([scene[kept][:, None], cell[kept].long()], dim=1)
-    keys, voxel_of_point = torch.unique(voxel_keys(index), return_inverse=True)
+    keys, voxel_of_point = distinct(voxel_keys(index))
     means = ops.reduce(features[kept], voxel_of_point, len(keys), "mean")
     return VoxelGrid(index=index_of_keys(keys), features=means, corner=corner, voxel_size=voxel_size)
 

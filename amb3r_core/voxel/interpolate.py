@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from amb3r_core.voxel.grid import is_usable
+from amb3r_core.voxel.keys import rows_per_scene
 from amb3r_core.voxel.nearest import squared_distances
 from amb3r_core.voxel.ops import SparseOps
 
@@ -23,10 +24,8 @@ def interpolate_voxels(
     """
     points = points.to(voxel_positions.dtype)
     usable = is_usable(points)
-    counts = torch.bincount(voxel_positions[:, 0].long(), minlength=len(points)).tolist()
-    scenes = zip(
-        points, usable, voxel_positions[:, 1:].split(counts), voxel_features.split(counts), strict=True
-    )
+    counts = rows_per_scene(voxel_positions[:, 0], len(points))
+    scenes = zip(points, usable, torch.split(voxel_positions[:, 1:], counts), torch.split(voxel_features, counts), strict=True)
     return torch.stack([_interpolate_scene(*scene, n_neighbours, ops) for scene in scenes])
 
 

@@ -1,9 +1,9 @@
 """Exact nearest neighbours: boxes of queries against a tree of boxes of points.
 
-Points are halved across their widest axis until a leaf holds few, and queries likewise. Descending level by level, a pair of a query box and a node is dropped once the node is
-farther than some other node with k points can be; the leaves that remain are read nearest first until none can
-improve. Far queries are no special case, which a search through rings of voxels could not say.
-Every comparison is made on rounded distances, and rounding keeps order, so the answer is brute force's own.
+Points are halved across their widest axis until a leaf holds few, and queries likewise. Descending level by level, a pair
+of a query box and a node is dropped once the node is farther than some other node with k points can be; the leaves that
+remain are read nearest first until none can improve. Far queries are no special case, which a search through rings of
+voxels could not say. All comparisons are of rounded distances, and rounding keeps order: the answer is brute force's own.
 """
 
 import math
@@ -32,7 +32,7 @@ def nearest_points(queries: Tensor, points: Tensor, k: int) -> Tensor:
     queries, points = queries.detach(), points.detach()
     tree = _build_tree(points)
     rows, is_real = _compact_boxes(queries)
-    found = torch.cat([_search(tree, queries[part], k) for part in rows.split(BOXES_AT_ONCE)])
+    found = torch.cat([_search(tree, queries[part], k) for part in torch.split(rows, BOXES_AT_ONCE)])
     index = torch.empty(len(queries), k, dtype=torch.long, device=queries.device)
     index[rows[is_real]] = found[is_real]
     return index
@@ -55,9 +55,9 @@ class _Level:
     def parents(self) -> "_Level":
         """The level above."""
         return _Level(
-            low=self.low.unflatten(0, (-1, FAN_OUT)).amin(dim=1),
-            high=self.high.unflatten(0, (-1, FAN_OUT)).amax(dim=1),
-            count=self.count.unflatten(0, (-1, FAN_OUT)).sum(dim=1),
+            low=torch.amin(torch.unflatten(self.low, 0, (-1, FAN_OUT)), 1),
+            high=torch.amax(torch.unflatten(self.high, 0, (-1, FAN_OUT)), 1),
+            count=torch.sum(torch.unflatten(self.count, 0, (-1, FAN_OUT)), 1),
         )
 
 
@@ -73,7 +73,7 @@ class _Tree:
 def _build_tree(points: Tensor) -> _Tree:
     rows, is_real = _compact_boxes(points)
     leaves = points[rows]
-    level = _Level(low=leaves.amin(dim=1), high=leaves.amax(dim=1), count=is_real.sum(dim=1))
+    level = _Level(low=torch.amin(leaves, 1), high=torch.amax(leaves, 1), count=torch.sum(is_real, 1))
     levels = [level]
     while len(levels[-1].count) > FAN_OUT:
         levels.append(levels[-1].parents())

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from amb3r_core.voxel.config import PatchRule
 from amb3r_core.voxel.curves import CURVES, curve_depth, serialize
+from amb3r_core.voxel.keys import distinct, rows_per_scene
 from amb3r_core.voxel.sites import SparseSites
 
 
@@ -42,7 +43,7 @@ class Stage:
         """The attention patches along one curve, made at the first call for it."""
         key = (slot, size, rule)
         if key not in self._plans:
-            counts = torch.bincount(self.index[:, 0]).tolist()
+            counts = rows_per_scene(self.index[:, 0])
             self._plans[key] = plan_patches(self.orders[slot], counts, _patch_size(counts, size, rule))
         return self._plans[key]
 
@@ -53,7 +54,7 @@ class Stage:
         of fewer bits would run elsewhere. Where no bit is left voxels no longer merge, only their order changes.
         """
         bits = 1 if self.depth else 0
-        parent_codes, parent = torch.unique(self.codes[0] >> 3 * bits, return_inverse=True)
+        parent_codes, parent = distinct(self.codes[0] >> 3 * bits)
         first = torch.full_like(parent_codes, len(parent)).scatter_reduce(
             0, parent, torch.arange(len(parent), device=parent.device), "amin"
         )
@@ -77,7 +78,7 @@ def plan_patches(order: Tensor, counts: list[int], size: int) -> PatchPlan:
     """
     full: list[Tensor] = []
     short: list[Tensor] = []
-    for voxels in order.split(counts):
+    for voxels in torch.split(order, counts):
         if 0 < len(voxels) < size:
             short.append(voxels)
         elif len(voxels):

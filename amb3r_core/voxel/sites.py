@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from amb3r_core.voxel.grid_keys import INDEX_BITS, voxel_keys
+from amb3r_core.voxel.keys import INDEX_BITS, voxel_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

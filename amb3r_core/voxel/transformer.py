@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from amb3r_core.voxel.config import PointTransformerConfig
 from amb3r_core.voxel.curves import CURVES
+from amb3r_core.voxel.layers import Chain, linear
 from amb3r_core.voxel.ops import SparseOps
 from amb3r_core.voxel.serialization import PatchPlan, Stage, finest_stage
 
@@ -84,15 +85,24 @@ class Embedding(nn.Module):
 
     def __init__(self, config: PointTransformerConfig) -> None:
         super().__init__()
-        channels = config.encoder_channels[0]
-        self.stem = nn.ModuleDict({
-            "conv": SubmanifoldConv(config.in_channels, channels, STEM_KERNEL, bias=False),
-            "norm": nn.GroupNorm(config.norm_groups, channels, eps=GROUP_NORM_EPS),
-        })
+        self.stem = Stem(config)
 
     def forward(self, features: Tensor, context: Context) -> Tensor:
         """(V, C_in) to (V, C)."""
-        return functional.gelu(self.stem["norm"](self.stem["conv"](features, context)))
+        return functional.gelu(self.stem.norm(self.stem.conv(features, context)))
+
+
+class Stem(nn.Module):
+    """The stem's two layers, under their published names.
+
+    The group norm sees (V, C): it acts within each voxel, never across them, so their number does not matter.
+    """
+
+    def __init__(self, config: PointTransformerConfig) -> None:
+        super().__init__()
+        channels = config.encoder_channels[0]
+        self.conv = SubmanifoldConv(config.in_channels, channels, STEM_KERNEL, bias=False)
+        self.norm = nn.GroupNorm(config.norm_groups, channels, eps=GROUP_NORM_EPS)
 
 
 class SubmanifoldConv(nn.Module):
@@ -117,21 +127,20 @@ class Block(nn.Module):
         super().__init__()
         self.curve_slot = curve_slot
         self.drop_path = drop_path
-        self.cpe = nn.Sequential(
+        self.cpe = Chain(
             SubmanifoldConv(channels, channels, BLOCK_KERNEL, bias=True),
             nn.Linear(channels, channels),
             nn.LayerNorm(channels),
         )
-        # The published names have a container of one around each norm and the MLP.
-        self.norm1 = nn.Sequential(nn.LayerNorm(channels))
+        self.norm1 = Chain(nn.LayerNorm(channels))
         self.attn = PatchAttention(channels, n_heads)
-        self.norm2 = nn.Sequential(nn.LayerNorm(channels))
-        self.mlp = nn.Sequential(Mlp(channels, channels * mlp_ratio))
+        self.norm2 = Chain(nn.LayerNorm(channels))
+        self.mlp = Chain(Mlp(channels, channels * mlp_ratio))  # like the norms in a container of one, for the published names
 
     def forward(self, features: Tensor, conv_input: Tensor, context: Context) -> Tensor:
         """(V, C) to (V, C). The convolution reads conv_input, which is not `features` after unpooling."""
-        conv, linear, norm = self.cpe
-        features = features + norm(linear(conv(conv_input, context)))
+        convolved = self.cpe[0](conv_input, context)
+        features = features + self.cpe[1:](convolved)
         plan = context.stage.patches(self.curve_slot, context.config.patch_size, context.config.patch_rule)
         features = features + self._dropped(self.attn(self.norm1(features), plan))
         return features + self._dropped(self.mlp(self.norm2(features)))
@@ -160,14 +169,14 @@ class PatchAttention(nn.Module):
         for n_patches, length in plan.shapes:
             rows = plan.rows[start : start + n_patches * length].view(n_patches, length)
             start += n_patches * length
-            attended += [self._attend(features[part]) for part in rows.split(max(1, ROWS_AT_ONCE // length))]
+            attended += [self._attend(features[part]) for part in torch.split(rows, max(1, ROWS_AT_ONCE // length))]
         return torch.cat(attended)[plan.place]
 
     def _attend(self, patches: Tensor) -> Tensor:
-        qkv = self.qkv(patches).unflatten(-1, (3, self.n_heads, -1))
+        qkv = torch.unflatten(linear(patches, self.qkv), -1, (3, self.n_heads, -1))
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = functional.scaled_dot_product_attention(query, key, value)
-        return self.proj(mixed.transpose(1, 2).flatten(2)).flatten(0, 1)
+        return linear(mixed.transpose(1, 2).flatten(2), self.proj).flatten(0, 1)
 
 
 class Mlp(nn.Module):
@@ -180,7 +189,7 @@ class Mlp(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(V, C) to (V, C)."""
-        parts = [self.fc2(functional.gelu(self.fc1(part))) for part in features.split(ROWS_AT_ONCE)]
+        parts = [linear(functional.gelu(linear(part, self.fc1)), self.fc2) for part in torch.split(features, ROWS_AT_ONCE)]
         return torch.cat(parts)
 
 
@@ -190,11 +199,11 @@ class Pooling(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, norm_groups: int) -> None:
         super().__init__()
         self.proj = nn.Linear(in_channels, out_channels)
-        self.norm = nn.Sequential(nn.GroupNorm(norm_groups, out_channels, eps=GROUP_NORM_EPS))
+        self.norm = Chain(nn.GroupNorm(norm_groups, out_channels, eps=GROUP_NORM_EPS))
 
     def forward(self, features: Tensor, parent: Tensor, n_parents: int, ops: SparseOps) -> Tensor:
         """(V, C_in) to (V', C_out); parent (V,) is the row each voxel merges into."""
-        return functional.gelu(self.norm(ops.reduce(self.proj(features), parent, n_parents, "max")))
+        return functional.gelu(self.norm(ops.reduce(linear(features, self.proj), parent, n_parents, "max")))
 
 
 class Unpooling(nn.Module):
@@ -235,17 +244,15 @@ def _decoder_stage(config: PointTransformerConfig, stage: int, drops: list[float
     return _with_blocks(modules, channels, config.decoder_heads[stage], config.mlp_ratio, drops)
 
 
-def _with_blocks(
-    modules: nn.ModuleDict, channels: int, n_heads: int, mlp_ratio: int, drops: list[float]
-) -> nn.ModuleDict:
+def _with_blocks(modules: nn.ModuleDict, channels: int, n_heads: int, mlp_ratio: int, drops: list[float]) -> nn.ModuleDict:
     for i, drop in enumerate(drops):
         modules[f"block{i}"] = Block(channels, n_heads, mlp_ratio, i % len(CURVES), drop)
     return modules
 
 
-def _linear_norm_gelu(in_channels: int, out_channels: int, norm_groups: int) -> nn.Sequential:
+def _linear_norm_gelu(in_channels: int, out_channels: int, norm_groups: int) -> Chain:
     norm = nn.GroupNorm(norm_groups, out_channels, eps=GROUP_NORM_EPS)
-    return nn.Sequential(nn.Linear(in_channels, out_channels), norm, nn.GELU())
+    return Chain(nn.Linear(in_channels, out_channels), norm, nn.GELU())
 
 
 def _linear(highest: float, n_steps: int) -> list[float]:

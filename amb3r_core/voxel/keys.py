@@ -1,5 +1,8 @@
 """Voxel indices as single integers, so that sorting and searching them is sorting and searching numbers."""
 
+from collections.abc import Callable
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -18,3 +21,14 @@ def index_of_keys(keys: Tensor) -> Tensor:
     mask = (1 << INDEX_BITS) - 1
     shifts = (3 * INDEX_BITS, 2 * INDEX_BITS, INDEX_BITS, 0)
     return torch.stack([(keys >> shift) & mask for shift in shifts], dim=1)
+
+
+def distinct(keys: Tensor) -> tuple[Tensor, Tensor]:
+    """The distinct keys (G,) in ascending order, and for each of keys (N,) its place among them."""
+    unique = cast(Callable[..., tuple[Tensor, Tensor]], torch.unique)
+    return unique(keys, return_inverse=True)
+
+
+def rows_per_scene(scene: Tensor, n_scenes: int = 0) -> list[int]:
+    """How many rows each scene has; scene (V,) holds their numbers."""
+    return [int(count) for count in torch.bincount(scene.long(), minlength=n_scenes)]
