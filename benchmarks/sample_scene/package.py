@@ -22,7 +22,7 @@ ABOUT = {
     "world": "z up, floor at z = 0, origin in the room's near left corner; the room is 4.0 x 5.0 x 2.6",
     "poses": "TUM lines: index of the image in name order, tx ty tz qx qy qz qw; camera-to-world, OpenCV axes",
     "has_poses": True,
-    "depth": "z-depth in millimetres (uint16) at each pixel's centre, not along the ray; 0 = none; relief on materials is shading only",
+    "depth": "z-depth (not the ray's length) in millimetres, uint16, at each pixel's centre; 0 = none; relief is shading only",
 }
 
 
