@@ -133,6 +133,8 @@ def open_photos(
     named in one `InputError`, or left out with bad_files="skip".
     """
     paths = find_images(inputs)
+    if not paths:
+        raise InputError("no input was given: name a folder of photos, photo files, or one video")
     frames: list[Frame] = []
     bad: list[str] = []
     names = _unique_names(paths)

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amb3r_core import __version__
-from amb3r_core.errors import InputError
-from amb3r_core.export import EXPORTERS, Exporter
-from amb3r_core.export.scene_dir import load_scene, save_scene
+from amb3r_core.export import Exporter, find_exporters, scene_dir
 from amb3r_core.fusion import FusionConfig, fuse
 from amb3r_core.images import FrameList
 from amb3r_core.job import Inputs, Job, input_files, run_job
 from amb3r_core.options import ReconstructOptions
 from amb3r_core.progress import Monitor, Progress, silent
-from amb3r_core.scene import Reconstruction
+from amb3r_core.scene import PointCloud, Reconstruction
 from amb3r_core.staging import as_resource_errors, staged_folder
 from amb3r_core.work import job_key, work_folder
 
@@ -43,7 +41,7 @@ def write_scene(
     The folder appears when everything is done; until then work stands in a hidden folder beside it, from which a killed run
     of the same input and options goes on. Raises `Amb3rError`; passes `Cancelled` through.
     """
-    exporters = find_exporters(exports)
+    exporters = find_exporters(exports) if exports else {}
     is_list = isinstance(inputs, FrameList)
     key = "" if is_list else job_key(input_files(inputs), options, __version__)
     with (
@@ -53,28 +51,24 @@ def write_scene(
     ):
         reconstruction = run_job(Job(inputs=inputs, options=options, work=work, keep=folder), monitor)
         cloud = fuse(reconstruction, fusion or FusionConfig(), monitor)
-        save_scene(reconstruction, folder, cloud)
-        written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, folder, monitor)]
+        scene_dir.write_scene(reconstruction, folder, cloud)
+        written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, cloud, folder, monitor)]
         n_points = len(cloud)
     return WrittenScene(
         folder=output,
-        reconstruction=load_scene(output),
+        reconstruction=scene_dir.load_scene(output),
         n_points=n_points,
         exports=tuple(output / path for path in written),
     )
 
 
-def find_exporters(names: Sequence[str]) -> dict[str, Exporter]:
-    """The exporters of these names; `InputError` names an unknown one."""
-    unknown = [name for name in names if name not in EXPORTERS]
-    if unknown:
-        raise InputError(f"--export {','.join(unknown)}: no such format; there are {', '.join(EXPORTERS)}")
-    return {name: EXPORTERS[name] for name in names}
-
-
-def _export_all(exporters: dict[str, Exporter], reconstruction: Reconstruction, folder: Path, monitor: Monitor) -> list[Path]:
+def _export_all(
+    exporters: dict[str, Exporter], reconstruction: Reconstruction, cloud: PointCloud, folder: Path, monitor: Monitor
+) -> list[Path]:
     written: list[Path] = []
     for done, (name, exporter) in enumerate(exporters.items()):
         monitor(Progress(stage="export", done=done, total=len(exporters), message=name))
-        written += exporter(reconstruction, folder / exporter.default_name)
+        written.append(folder / exporter.default_name)
+        exporter(reconstruction, written[-1], cloud)
+    monitor(Progress(stage="export", done=len(exporters), total=len(exporters)))
     return written

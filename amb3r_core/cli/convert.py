@@ -24,9 +24,8 @@ def convert(
         overwrite: Replace an output that is there already.
     """
     from amb3r_core.errors import InputError
-    from amb3r_core.export import export_scene
+    from amb3r_core.export import export_scene, find_exporters
     from amb3r_core.export.scene_dir import load_scene
-    from amb3r_core.export.table import find_exporters
 
     exporters = find_exporters([name.strip() for name in to.split(",") if name.strip()])
     if output is not None and len(exporters) != 1:

@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
             prog="amb3r",
             description="Photos or a video in, a 3D scene in metres out.",
             args=list(arguments) or ["--help"],
-            config=(tyro.conf.OmitArgPrefixes,),
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         )
     except Amb3rError as error:
         report_error(type(error).__name__, str(error), as_json=as_json)

@@ -1,0 +1,184 @@
+"""The model that needs no weights: structure from motion for the cameras, multi-view stereo for the depth."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amb3r_core.bridge import float32_array
+from amb3r_core.conventions import invert
+from amb3r_core.images import Frame
+from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
+from amb3r_core.models.colmap.dense import DenseConfig, densify
+from amb3r_core.models.colmap.neighbours import SparseScene
+from amb3r_core.models.colmap.photos import Photo
+from amb3r_core.models.colmap.sfm import SfmConfig, reconstruct_sparse
+from amb3r_core.models.colmap.sparse import SparseModel, SparseView
+from amb3r_core.pipelines.assemble import undistort
+from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene import Float64, PinholeCamera, WeightsInfo
+
+DEFAULT_LONG_SIDE_PX = 640
+RELATIVE_MEDIAN_DEPTH = 1.0
+"""Without known poses the unit is arbitrary; it is chosen so that the sparse points' median depth is this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColmapConfig:
+    """long_side_px: of the depth maps. seed: the same input and seed give the same bytes."""
+
+    long_side_px: int = DEFAULT_LONG_SIDE_PX
+    seed: int = 0
+    device: str = "cpu"
+
+
+class ColmapModel:
+    """Structure from motion and multi-view stereo as a `ReconstructionModel`.
+
+    scratch: folder for finished stages, which a later run of the same job may reuse.
+    """
+
+    name = "colmap"
+    weights: WeightsInfo | None = None
+
+    def __init__(self, config: ColmapConfig, scratch: Path) -> None:
+        self._config = config
+        self._scratch = scratch
+
+    @property
+    def input_spec(self) -> InputSpec:
+        return InputSpec(long_side_px=self._config.long_side_px, min_views=2)
+
+    def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
+        """Cameras and depth of the batch; raises `RegistrationError` when no two views can be placed together."""
+        scratch = self._scratch / _batch_key(batch)
+        sfm = SfmConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
+        sparse = reconstruct_sparse(photos_of(batch.frames), config=sfm, scratch=scratch, monitor=monitor)
+        placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
+        has_poses = any(frame.cam_to_world is not None for frame in batch.frames)
+        to_world = np.eye(4) if has_poses else invert(_pose(sparse.views[placed[0]]))
+        factor = 1.0 if has_poses else RELATIVE_MEDIAN_DEPTH / _median_depth(sparse)
+        scene = _sparse_scene(batch, sparse, placed, to_world, factor)
+        depth, confidence = self._densify(batch, sparse, placed, scene, scratch / "dense.npz", monitor)
+        return _prediction(batch, sparse, placed, scene, depth, confidence)
+
+    def _densify(
+        self, batch: ImageBatch, sparse: SparseModel, placed: list[int], scene: SparseScene, cache: Path, monitor: Monitor
+    ) -> tuple[Tensor, Tensor]:
+        """Depth and confidence (M, H, W) of the placed views, from the cache when a former run finished them."""
+        if cache.is_file():
+            with np.load(cache) as stored:
+                return torch.as_tensor(stored["depth"]), torch.as_tensor(stored["confidence"])
+        pixels, valid = batch.pixels[placed].clone(), batch.valid[placed].clone()
+        for row, index in enumerate(placed):
+            k1 = sparse.views[index].radial_k1
+            if k1 != 0.0:
+                pixels[row] = undistort(pixels[row], scene.intrinsics[row], k1)
+                valid[row] = undistort(valid[row][None].float(), scene.intrinsics[row], k1)[0] > 0.999
+        depth, confidence = densify(pixels.to(self._config.device), valid.to(self._config.device), scene, DenseConfig(), monitor)
+        depth, confidence = depth.cpu(), confidence.cpu()
+        unfinished = cache.with_name("dense.partial.npz")
+        np.savez(unfinished, depth=float32_array(depth), confidence=float32_array(confidence))
+        unfinished.replace(cache)
+        return depth, confidence
+
+
+def photos_of(frames: Sequence[Frame]) -> list[Photo]:
+    """The frames as structure from motion takes them; frames of one size, lens setting and known camera share a camera."""
+    groups: dict[object, int] = {}
+    photos: list[Photo] = []
+    for frame in frames:
+        key = (frame.width, frame.height, frame.facts.camera, frame.camera)
+        photos.append(
+            Photo(
+                name=frame.name,
+                load=frame.decode,
+                load_mask=frame.decode_mask,
+                width=frame.width,
+                height=frame.height,
+                camera_group=groups.setdefault(key, len(groups)),
+                focal_prior_px=frame.facts.focal_px,
+                known_camera=frame.camera,
+                known_cam_to_world=frame.cam_to_world,
+            )
+        )
+    return photos
+
+
+def _batch_key(batch: ImageBatch) -> str:
+    """Names the batch within one job, whose files do not change."""
+    return hashlib.sha256(repr((batch.names, batch.grid, batch.is_ordered)).encode()).hexdigest()[:16]
+
+
+def _pose(view: SparseView) -> Float64:
+    if view.cam_to_world is None:
+        raise ValueError(f"{view.name} is not placed: {view.reason}")
+    return view.cam_to_world
+
+
+def _median_depth(sparse: SparseModel) -> float:
+    depths: list[Float64] = []
+    for view in sparse.views:
+        if view.is_registered and len(view.observations.point_index):
+            world_to_cam = invert(_pose(view))
+            points = sparse.points[view.observations.point_index]
+            depths.append(points @ world_to_cam[2, :3] + world_to_cam[2, 3])
+    return max(float(np.median(np.concatenate(depths))), 1e-9) if depths else 1.0
+
+
+def _sparse_scene(batch: ImageBatch, sparse: SparseModel, placed: list[int], to_world: Float64, factor: float) -> SparseScene:
+    """Cameras and points of the placed views, on the grid, in the final world and unit."""
+    poses = np.array([to_world @ _pose(sparse.views[index]) for index in placed])
+    poses[:, :3, 3] *= factor
+    points = (sparse.points @ to_world[:3, :3].T + to_world[:3, 3]) * factor
+    height, width = batch.grid
+    cameras = [sparse.views[index].camera.mapped(batch.crops[index], width, height) for index in placed]
+    return SparseScene(
+        intrinsics=torch.as_tensor(np.array([camera.K for camera in cameras])),
+        cam_to_world=torch.as_tensor(poses),
+        size=batch.grid,
+        points=torch.as_tensor(points),
+        observed=tuple(torch.as_tensor(sparse.views[index].observations.point_index) for index in placed),
+    )
+
+
+def _prediction(
+    batch: ImageBatch, sparse: SparseModel, placed: list[int], scene: SparseScene, depth: Tensor, confidence: Tensor
+) -> Prediction:
+    n, (height, width) = batch.n_views, batch.grid
+    rows = torch.tensor(placed, dtype=torch.long)
+    all_depth, all_confidence = torch.zeros(n, height, width), torch.ones(n, height, width)
+    all_depth[rows], all_confidence[rows] = depth, confidence
+    cam_to_world = torch.eye(4, dtype=torch.float64).repeat(n, 1, 1)
+    cam_to_world[rows] = scene.cam_to_world
+    intrinsics = torch.as_tensor(np.array([_grid_camera(batch, sparse, index).K for index in range(n)]))
+    registered = torch.zeros(n, dtype=torch.bool)
+    registered[rows] = True
+    return Prediction(
+        depth=all_depth,
+        confidence=all_confidence,
+        cam_to_world=cam_to_world,
+        intrinsics=intrinsics,
+        registered=registered,
+        reasons=tuple(view.reason for view in sparse.views),
+        radial_k1=torch.tensor([view.radial_k1 for view in sparse.views], dtype=torch.float64),
+        details=_details(sparse),
+    )
+
+
+def _grid_camera(batch: ImageBatch, sparse: SparseModel, index: int) -> PinholeCamera:
+    height, width = batch.grid
+    return sparse.views[index].camera.mapped(batch.crops[index], width, height)
+
+
+def _details(sparse: SparseModel) -> dict[str, object]:
+    return {
+        "sfm_chosen": sparse.chosen,
+        "sfm_attempts": [asdict(attempt) for attempt in sparse.attempts],
+        "sparse_points": len(sparse.points),
+        "mean_reprojection_error_px": sparse.mean_error_px,
+    }
