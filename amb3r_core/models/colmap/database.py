@@ -1,0 +1,51 @@
+"""The COLMAP database of a set of photos: cameras, features and verified pairs. Image n + 1 is photo n."""
+
+# pycolmap types its arrays as unknown to a strict checker.
+# pyright: reportUnknownMemberType=false
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pycolmap
+
+from amb3r_core.models.colmap.features import Features
+from amb3r_core.models.colmap.matching import VerifiedPair
+
+
+def write_database(
+    path: Path,
+    names: Sequence[str],
+    cameras: Sequence[pycolmap.Camera],
+    features: Sequence[Features],
+    pairs: Sequence[VerifiedPair],
+) -> None:
+    """Writes the database, replacing an older one at once."""
+    unfinished = path.with_suffix(".unfinished.db")
+    unfinished.unlink(missing_ok=True)
+    with pycolmap.Database.open(unfinished) as database, pycolmap.DatabaseTransaction(database):
+        for camera in {camera.camera_id: camera for camera in cameras}.values():
+            database.write_camera(camera, use_camera_id=True)
+            rig = pycolmap.Rig(rig_id=camera.camera_id)
+            rig.add_ref_sensor(camera.sensor_id)
+            database.write_rig(rig, use_rig_id=True)
+        for index, (name, camera, found) in enumerate(zip(names, cameras, features, strict=True)):
+            _write_photo(database, index + 1, f"{index:06d} {name}", camera, found)
+        for pair in pairs:
+            database.write_matches(pair.first + 1, pair.second + 1, pair.matches)
+            database.write_two_view_geometry(pair.first + 1, pair.second + 1, pair.to_colmap())
+    os.replace(unfinished, path)
+
+
+def photo_of(image_id: int) -> int:
+    """The index of the photo behind an image id."""
+    return image_id - 1
+
+
+def _write_photo(database: pycolmap.Database, image_id: int, name: str, camera: pycolmap.Camera, found: Features) -> None:
+    image = pycolmap.Image(image_id=image_id, name=name, camera_id=camera.camera_id)
+    database.write_image(image, use_image_id=True)
+    frame = pycolmap.Frame(frame_id=image_id, rig_id=camera.camera_id)
+    frame.add_data_id(image.data_id)
+    database.write_frame(frame, use_frame_id=True)
+    database.write_keypoints(image_id, found.keypoints)

@@ -1,0 +1,161 @@
+"""SIFT features of each photo, found in worker processes and kept in the scratch folder."""
+
+# pycolmap types its arrays as unknown to a strict checker.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+from PIL import Image
+
+from amb3r_core.errors import ResourceError
+from amb3r_core.models.colmap.photos import Photo
+from amb3r_core.models.colmap.workers import Job, run_jobs
+from amb3r_core.progress import Monitor, Progress
+
+STAGE = "features"
+PHOTOS_PER_JOB = 6
+"""Photos handed to one worker process at a time: enough to hide its start, few enough to report often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureConfig:
+    """max_side_px: photos are shrunk to this longer side first, which bounds memory. max_features: the largest are kept."""
+
+    max_side_px: int = 1600
+    max_features: int = 8192
+
+    def __post_init__(self) -> None:
+        if self.max_side_px < 64 or self.max_features < 100:
+            raise ValueError(f"max_side_px {self.max_side_px} must be >= 64 and max_features {self.max_features} >= 100")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """Features of one photo at its working size.
+
+    keypoints (K, 4) float32: x, y, scale, orientation, with COLMAP's pixel origin (the centre of the first pixel is 0.5).
+    descriptors (K, 128) uint8. width, height: the working size in pixels.
+    """
+
+    keypoints: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+    width: int
+    height: int
+
+    @property
+    def count(self) -> int:
+        return len(self.keypoints)
+
+
+def working_size(photo: Photo, config: FeatureConfig) -> tuple[int, int]:
+    """(width, height) at which the photo is worked on."""
+    ratio = min(1.0, config.max_side_px / photo.long_side_px)
+    return max(1, round(photo.width * ratio)), max(1, round(photo.height * ratio))
+
+
+def find_features(
+    photos: Sequence[Photo], config: FeatureConfig, scratch: Path, n_processes: int, monitor: Monitor
+) -> list[Features]:
+    """Features of every photo; those already in `scratch` are read back. Masked pixels give none."""
+    folder = scratch / "features"
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [index for index in range(len(photos)) if not _features_path(folder, index).exists()]
+    done = len(photos) - len(missing)
+
+    def poll() -> None:
+        monitor(Progress(stage=STAGE, done=done, total=len(photos)))
+
+    for finished in run_jobs(_jobs(photos, missing, config, folder, poll), n_processes, poll):
+        if finished.problem:
+            raise ResourceError(f"finding features failed ({finished.problem}); see {finished.job.folder}")
+        done += len(finished.job.request["indices"])
+    poll()
+    return [_read(_features_path(folder, index)) for index in range(len(photos))]
+
+
+def extract_files(folder: str, indices: list[int], max_features: int) -> None:
+    """Worker task: turns each `N.gray.npy` (and `N.mask.npy`) of the folder into `N.npz`."""
+    pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
+    options = pycolmap.FeatureExtractionOptions()
+    options.num_threads = 1
+    options.use_gpu = False
+    options.sift.max_num_features = max_features
+    extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
+    for index in indices:
+        gray_path, mask_path = _pixel_paths(Path(folder), index)
+        keypoints, descriptors = _extract(extractor, np.load(gray_path), max_features)
+        if mask_path.exists():
+            usable = _usable(keypoints, np.load(mask_path))
+            keypoints, descriptors = keypoints[usable], descriptors[usable]
+            mask_path.unlink()
+        _write(_features_path(Path(folder), index), keypoints, descriptors, np.load(gray_path, mmap_mode="r").shape)
+        gray_path.unlink()
+
+
+def _jobs(
+    photos: Sequence[Photo], missing: list[int], config: FeatureConfig, folder: Path, poll: Callable[[], None]
+) -> Iterator[Job]:
+    for start in range(0, len(missing), PHOTOS_PER_JOB):
+        indices = missing[start : start + PHOTOS_PER_JOB]
+        for index in indices:
+            _write_pixels(photos[index], working_size(photos[index], config), *_pixel_paths(folder, index))
+            poll()
+        yield Job(
+            task="features",
+            name=f"job-{indices[0]}",
+            folder=folder,
+            request={"folder": str(folder), "indices": indices, "max_features": config.max_features},
+        )
+
+
+def _write_pixels(photo: Photo, size: tuple[int, int], gray_path: Path, mask_path: Path) -> None:
+    """The photo in grey at its working size, and its mask, as files for a worker."""
+    gray = Image.fromarray(photo.load()).convert("L")
+    np.save(gray_path, np.asarray(gray if gray.size == size else gray.resize(size, Image.Resampling.LANCZOS)))
+    if photo.load_mask is not None:
+        np.save(mask_path, np.asarray(Image.fromarray(photo.load_mask()).resize(size, Image.Resampling.NEAREST)))
+
+
+def _extract(
+    extractor: pycolmap.FeatureExtractor, gray: NDArray[np.uint8], max_features: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Keypoints (K, 4) and descriptors (K, 128) of the `max_features` features of largest scale."""
+    found, described = extractor.extract_from_uint8_array(gray)
+    if len(found) == 0:
+        return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
+    keypoints = np.asarray(pycolmap.keypoints_to_matrix(found), np.float32)
+    largest = np.sort(np.argsort(-keypoints[:, 2], kind="stable")[:max_features])
+    return keypoints[largest], np.asarray(described.data, np.uint8)[largest]
+
+
+def _usable(keypoints: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which keypoints lie on a pixel that the mask leaves in."""
+    column = np.clip(keypoints[:, 0].astype(np.int64), 0, mask.shape[1] - 1)
+    row = np.clip(keypoints[:, 1].astype(np.int64), 0, mask.shape[0] - 1)
+    return mask[row, column]
+
+
+def _features_path(folder: Path, index: int) -> Path:
+    return folder / f"{index:06d}.npz"
+
+
+def _pixel_paths(folder: Path, index: int) -> tuple[Path, Path]:
+    return folder / f"{index:06d}.gray.npy", folder / f"{index:06d}.mask.npy"
+
+
+def _write(path: Path, keypoints: NDArray[np.float32], descriptors: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    unfinished = path.with_suffix(".unfinished.npz")
+    np.savez(unfinished, keypoints=keypoints, descriptors=descriptors, size=np.array(shape[::-1]))
+    os.replace(unfinished, path)
+
+
+def _read(path: Path) -> Features:
+    with np.load(path) as stored:
+        width, height = stored["size"].tolist()
+        return Features(keypoints=stored["keypoints"], descriptors=stored["descriptors"], width=width, height=height)
