@@ -24,7 +24,7 @@ def depth_edges(depth: Floats, max_jump: float) -> Mask:
     """True (H, W) at pixels on either side of a depth jump.
 
     Two neighbours jump when their depths differ by more than `max_jump` of the farther one and the plane through the pixels
-    on one side does not explain it. Unknown pixels are no edge.
+    either side does not explain it. Unknown pixels are no edge and explain nothing.
     """
     inverse = inverse_depth(depth)
     edges = np.zeros(depth.shape, dtype=np.bool_)
@@ -40,12 +40,11 @@ def _jumps_to_the_right(inverse: Float32, max_jump: float) -> Mask:
     left, right = inverse[:, :-1], inverse[:, 1:]
     limit = np.float32(max_jump) * np.maximum(left, right)
     step = right - left
-    is_large = np.abs(step) > limit
-    bend = np.diff(step, axis=1)
-    unexplained_left, unexplained_right = is_large.copy(), is_large.copy()
-    unexplained_left[:, 1:] &= ~(np.abs(bend) <= limit[:, 1:])
-    unexplained_right[:, :-1] &= ~(np.abs(bend) <= limit[:, :-1])
-    return unexplained_left | unexplained_right
+    bend = np.full_like(inverse, np.nan)
+    bend[:, 1:-1] = np.abs(np.diff(step, axis=1))
+    from_left, from_right = bend[:, :-1], bend[:, 1:]
+    is_unexplained = (from_left > limit) | (from_right > limit) | (np.isnan(from_left) & np.isnan(from_right))
+    return (np.abs(step) > limit) & is_unexplained
 
 
 def normals_camera(camera: PinholeCamera, depth: Floats) -> Float32:

@@ -93,7 +93,8 @@ def view_points(reconstruction: Reconstruction, index: int, config: FusionConfig
         raise InputError("this scene holds cameras only: without depth there are no points to fuse")
     view, camera = reconstruction.views[index], reconstruction.dense_camera(index)
     depth, confidence = np.asarray(dense.depth[index]), np.asarray(dense.confidence[index])
-    keep = (depth > 0) & (confidence >= min_confidence) & _in_crop(depth.shape, view.crop.slices)
+    depth = np.where(_in_crop(depth.shape, view.crop.slices), depth, np.float32(0))
+    keep = (depth > 0) & (confidence >= min_confidence)
     keep &= ~depth_edges(depth, config.max_depth_jump)
     keep &= ~grazing_pixels(camera, depth, config.max_grazing_deg)
     return PointCloud(

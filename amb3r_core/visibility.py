@@ -14,6 +14,8 @@ SAMPLES_PER_VIEW = 256
 """Points per view that measure how much two views overlap."""
 FULL_PARALLAX_RAD = np.deg2rad(5.0)
 """Angle between two views' rays from which another view counts as fully independent evidence."""
+EDGE = 0.499
+"""How far outside the outermost pixel centres a point still falls on the image; a hair less than half, for rounding."""
 SAME_PLACE_SHARE = 0.1
 """What a view from the very same place still counts."""
 
@@ -74,12 +76,9 @@ def _inside(view: DepthView, points_cam: Floats) -> tuple[Index, Floats]:
     x, y, z = points_cam[near].T
     u = camera.fx * x / z + camera.cx
     v = camera.fy * y / z + camera.cy
-    first = np.array([crop.x, crop.y]) - 0.5
-    inside = (u >= first[0]) & (u < first[0] + crop.width) & (v >= first[1]) & (v < first[1] + crop.height)
-    # rint of an exact half can step out of the crop, so pixels stay a hair inside
-    pixels = np.stack([u[inside], v[inside]], axis=-1)
-    low, high = first + 1e-3, first + np.array([crop.width, crop.height]) - 1e-3
-    return near[inside], np.clip(pixels, low.astype(pixels.dtype), high.astype(pixels.dtype))
+    inside = (u >= crop.x - EDGE) & (u <= crop.x + crop.width - 1 + EDGE)
+    inside &= (v >= crop.y - EDGE) & (v <= crop.y + crop.height - 1 + EDGE)
+    return near[inside], np.stack([u[inside], v[inside]], axis=-1)
 
 
 def _around(depth: Float32, pixels: Floats) -> tuple[Float32, Float32]:

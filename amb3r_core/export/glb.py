@@ -116,7 +116,8 @@ def _frustum_size(reconstruction: Reconstruction, cloud: PointCloud) -> float:
     if not len(centres):
         return 1.0
     middle = np.quantile(cloud.points.astype(np.float64) if len(cloud) else centres, 0.5, axis=0)
-    distance = float(np.median(np.linalg.norm(centres - middle, axis=1)))
+    distances: Float64 = np.linalg.norm(centres - middle, axis=1)
+    distance = float(np.median(distances))
     return FRUSTUM_SHARE * distance if distance > 0 else 1.0
 
 
