@@ -83,7 +83,10 @@ def run(network: Amb3rNetwork, images: Tensor, *, curve_seed: int | None = None)
 
 def outputs(one: Pass, height: int, width: int) -> dict[str, Tensor]:
     """The published names for what one pass gave."""
-    assert one.poses is not None and one.depth is not None and one.points is not None and one.median_depth_m is not None
+    assert one.poses is not None
+    assert one.depth is not None
+    assert one.points is not None
+    assert one.median_depth_m is not None
     pose = one.poses[-1]
     depth = one.depth.values
     scale = scene_scale(one.median_depth_m, depth)

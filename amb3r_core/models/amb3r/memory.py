@@ -1,0 +1,159 @@
+"""How much memory a scene will take, before anything is loaded, and what to change when it is too much."""
+
+from dataclasses import dataclass, replace
+
+import psutil
+import torch
+
+from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
+from amb3r_core.models.amb3r.config import LARGE, ModelConfig
+from amb3r_core.models.amb3r.manifest import published_tensors
+
+RUNTIME_BYTES = 0.45e9
+"""What the process holds without the network: torch and its libraries."""
+BYTES_PER_TOKEN = {torch.float32: 170e3, torch.bfloat16: 150e3, torch.float16: 150e3}
+"""Most that all activations alive at once take; four tapped features of 2 x 1024 float32 are 32 kB of it."""
+BYTES_PER_BACKEND_TOKEN = 60e3
+"""More than that while the back end runs: features at 2 x 2 points per token, their voxels, and the maps that shrink them."""
+BYTES_PER_CHUNK_PIXEL = 2.2e3
+"""The dense head's last layers, per pixel of the views it works on at a time."""
+BYTES_PER_PIXEL = 60.0
+"""Images, depth, points and confidences of two passes."""
+SMALLEST_LONG_SIDE_PX = 140
+"""Below ten patches there is no point in proposing a smaller size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One call of the network: N views of height x width pixels."""
+
+    n_views: int
+    height: int
+    width: int
+    dtype: torch.dtype
+    use_backend: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPlan:
+    """Whether a call fits, in bytes; levers: what would make it fit or take less, best first, as phrases for the user."""
+
+    load: Load
+    weights: int
+    activations: int
+    available: int
+    levers: tuple[str, ...]
+
+    @property
+    def needed(self) -> int:
+        return self.weights + self.activations
+
+    @property
+    def fits(self) -> bool:
+        return self.needed <= self.available
+
+    @property
+    def sentence(self) -> str:
+        """One line for the user."""
+        load = self.load
+        numbers = (
+            f"{load.n_views} views of {load.width} x {load.height} in {str(load.dtype).removeprefix('torch.')} need about "
+            f"{_gigabytes(self.needed)} GB (weights {_gigabytes(self.weights)}), {_gigabytes(self.available)} GB are free"
+        )
+        return numbers if self.fits else f"{numbers}: {'; or '.join(self.levers)}"
+
+
+def plan(load: Load, available: int) -> MemoryPlan:
+    """What a call needs against the bytes that are available, and the levers to pull when it does not fit."""
+    weights, activations = estimate(load)
+    fits = weights + activations <= available
+    levers = () if fits else tuple(_levers(load, available))
+    return MemoryPlan(load=load, weights=weights, activations=activations, available=available, levers=levers)
+
+
+def estimate(load: Load, config: ModelConfig = LARGE) -> tuple[int, int]:
+    """Bytes of (weights, activations) at their largest, runtime included."""
+    patches = load.height * load.width / config.patch_size**2
+    tokens = load.n_views * (patches + config.n_special_tokens)
+    per_token = BYTES_PER_TOKEN[load.dtype] + (BYTES_PER_BACKEND_TOKEN if load.use_backend else 0)
+    chunk = min(load.n_views, config.dense.frames_per_chunk) * load.height * load.width * BYTES_PER_CHUNK_PIXEL
+    maps = load.n_views * load.height * load.width * BYTES_PER_PIXEL
+    return weight_bytes(load.dtype, use_backend=load.use_backend), int(RUNTIME_BYTES + tokens * per_token + chunk + maps)
+
+
+def weight_bytes(dtype: torch.dtype, *, use_backend: bool = True) -> int:
+    """Bytes of the published weights once loaded, each in the dtype that `precision.set_dtype` gives it.
+
+    The tracker's parameters stay on disk, mapped and never read.
+    """
+    tensors = published_tensors()
+    total = 0
+    for name, spec in tensors.items():
+        if ".track_head." in name or (name.startswith("backend.") and not use_backend):
+            continue
+        in_fast_part = ".aggregator." in name or name.startswith("backend.zero_conv")
+        layer, _, leaf = name.rpartition(".")
+        is_of_matrix = leaf in ("weight", "bias") and len(tensors[f"{layer}.weight"].shape) >= 2
+        total += (dtype.itemsize if in_fast_part and is_of_matrix else 4) * torch.Size(spec.shape).numel()
+    return total
+
+
+def available_bytes(device: torch.device) -> int:
+    """Bytes that a new job may take on the device now."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    return int(psutil.virtual_memory().available)
+
+
+def lever_sentence(network: Amb3rNetwork, n_views: int) -> str:
+    """What to do after memory ran out with this network and this many views."""
+    dtype = network.front_end.model.aggregator.patch_embed.patch_embed.proj.weight.dtype
+    levers = ["--dtype bfloat16"] if dtype == torch.float32 else []
+    levers += [f"fewer than {n_views} views at once (--pipeline sfm or vo)"] if n_views > 1 else []
+    return f"try {', or '.join([*levers, 'a smaller --long-side'])}"
+
+
+def _levers(load: Load, available: int) -> list[str]:
+    """What would help, quietest change first; each phrase says how far to go, and only what is enough by itself is offered."""
+    levers: list[str] = []
+    if load.dtype == torch.float32 and _fits(replace(load, dtype=torch.bfloat16), available):
+        levers.append("--dtype bfloat16")
+    views = largest_view_count(load, available)
+    if views:
+        levers.append(f"at most {views} views at once (--pipeline sfm or vo)")
+    side = _largest_long_side(load, available)
+    if side:
+        levers.append(f"--long-side {side}")
+    if load.use_backend and _fits(replace(load, use_backend=False), available):
+        levers.append("--no-backend (less exact)")
+    return levers or ["no setting makes it fit: use a machine with more memory, or --model colmap"]
+
+
+def largest_view_count(load: Load, available: int) -> int:
+    """How many views of this size fit at once; 0 when not even one does."""
+    fewest, most = 0, load.n_views
+    while fewest < most:
+        middle = (fewest + most + 1) // 2
+        fewest, most = (middle, most) if _fits(replace(load, n_views=middle), available) else (fewest, middle - 1)
+    return fewest
+
+
+def _largest_long_side(load: Load, available: int) -> int:
+    """The longest side, in steps of a patch, at which all views fit; 0 when none worth proposing does."""
+    patch, longest = LARGE.patch_size, max(load.height, load.width)
+    for side in range(longest - longest % patch, SMALLEST_LONG_SIDE_PX - 1, -patch):
+        shrink = side / longest
+        height, width = (max(round(length * shrink / patch), 1) * patch for length in (load.height, load.width))
+        if side < longest and _fits(replace(load, height=height, width=width), available):
+            return side
+    return 0
+
+
+def _fits(load: Load, available: int) -> bool:
+    return sum(estimate(load)) <= available
+
+
+def _gigabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f}"

@@ -1,0 +1,144 @@
+"""The network behind the models' common seam: batches of photos in, metres and our pixel convention out."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from amb3r_core.errors import InputError, ResourceError
+from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
+from amb3r_core.models.amb3r.border import to_prediction
+from amb3r_core.models.amb3r.memory import lever_sentence
+from amb3r_core.models.amb3r.watching import watched
+from amb3r_core.models.api import Draft, ImageBatch, InputSpec, Prediction
+from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene import WeightsInfo
+
+PUBLISHED_LONG_SIDE_PX = 518
+ANSWER = Outputs.CAMERAS | Outputs.DEPTH
+"""What a prediction is made of; the point map serves the back end alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amb3rDraft:
+    """The first pass over a batch: its prediction, and what the back end needs to refine it."""
+
+    batch: ImageBatch
+    first: Pass
+    prediction: Prediction
+
+
+class Amb3rModel:
+    """A loaded network as a `RefinableModel` that `DescribesImages`.
+
+    The network has its weights, device and dtype already. Without a back end, asked for or not there, `refine` gives the draft's
+    prediction. Without a scale head the prediction's unit is relative.
+    """
+
+    def __init__(
+        self,
+        network: Amb3rNetwork,
+        *,
+        name: str = "amb3r",
+        weights: WeightsInfo | None = None,
+        use_backend: bool = True,
+        long_side_px: int | None = None,
+    ) -> None:
+        self.network = network.eval()
+        self._name = name
+        self._weights = weights
+        self._use_backend = use_backend and network.backend is not None
+        self._input_spec = InputSpec(long_side_px=long_side_px or PUBLISHED_LONG_SIDE_PX, multiple_px=network.config.patch_size)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def input_spec(self) -> InputSpec:
+        return self._input_spec
+
+    @property
+    def weights(self) -> WeightsInfo | None:
+        return self._weights
+
+    def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
+        """Depth and cameras of the batch, in metres where the network knows them; the first registered view is the world.
+
+        The same numbers as `refine(draft(batch))`, without the heads of the first pass that nothing reads.
+        Raises `ResourceError` when memory runs out.
+        """
+        if not self._use_backend:
+            return to_prediction(self._first_pass(batch, ANSWER, monitor), batch)
+        return self._refined(batch, self._first_pass(batch, Outputs.POINTS, monitor), monitor)
+
+    def draft(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Amb3rDraft:
+        """The front end's answer. Raises `ResourceError` when memory runs out."""
+        first = self._first_pass(batch, Outputs.ALL if self._use_backend else ANSWER, monitor)
+        return Amb3rDraft(batch=batch, first=first, prediction=to_prediction(first, batch))
+
+    def refine(self, draft: Draft, *, monitor: Monitor = silent) -> Prediction:
+        """The answer after the back end and a second pass. Raises `ResourceError` when memory runs out."""
+        if not isinstance(draft, Amb3rDraft):
+            raise TypeError(f"a draft of {self.name} is needed, not {type(draft).__name__}")
+        return self._refined(draft.batch, draft.first, monitor) if self._use_backend else draft.prediction
+
+    def describe(self, batch: ImageBatch) -> Tensor:
+        """Descriptors (N, C) float32 of unit length: the mean encoder token of each view's valid patches."""
+        with self._at_work(batch, silent, "describe", 0):
+            tokens = self.network.encode(self._images(batch)).patches[0]
+            patch = self.network.config.patch_size
+            share = functional.avg_pool2d(batch.valid[:, None].float(), patch).flatten(1).to(tokens.device)
+            # A view without a single valid pixel still gets a descriptor: of all its patches.
+            weight = torch.where(share.sum(1, keepdim=True) > 0, share, torch.ones_like(share))
+            mean = torch.einsum("np,npc->nc", weight, tokens.float())
+            return functional.normalize(mean, dim=-1).cpu()
+
+    def _first_pass(self, batch: ImageBatch, outputs: Outputs, monitor: Monitor) -> Pass:
+        with self._at_work(batch, monitor, "draft", self._encoder_steps + self._decoder_steps):
+            return self.network.draft(self._images(batch), outputs)
+
+    def _refined(self, batch: ImageBatch, first: Pass, monitor: Monitor) -> Prediction:
+        with self._at_work(batch, monitor, "refine", self._decoder_steps):
+            refined = self.network.refine(first, ANSWER, valid=batch.valid.to(self._device)[None])
+            return to_prediction(refined, batch)
+
+    @property
+    def _encoder_steps(self) -> int:
+        return self.network.config.encoder_depth
+
+    @property
+    def _decoder_steps(self) -> int:
+        return 2 * self.network.config.decoder_depth
+
+    @property
+    def _device(self) -> torch.device:
+        return self.network.front_end.model.aggregator.camera_token.device
+
+    def _images(self, batch: ImageBatch) -> Tensor:
+        height, width = batch.grid
+        patch = self.network.config.patch_size
+        if height % patch or width % patch:
+            raise InputError(f"the views are {width} x {height} pixels: {self.name} needs multiples of {patch}")
+        return batch.pixels.to(self._device, torch.float32)[None]
+
+    @contextmanager
+    def _at_work(self, batch: ImageBatch, monitor: Monitor, stage: str, total: int) -> Generator[None]:
+        try:
+            with torch.inference_mode(), watched(self.network, monitor, stage=f"{self.name} {stage}", total=total):
+                yield
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise ResourceError(f"{self.name} ran out of memory: {lever_sentence(self.network, batch.n_views)}") from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """CUDA has an error class of its own; the CPU's and Apple's allocators raise a RuntimeError that says so."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return any(phrase in text for phrase in ("out of memory", "not enough memory", "can't allocate memory"))

@@ -1,0 +1,49 @@
+"""Which number type the network computes in, and where."""
+
+import torch
+from torch import nn
+
+from amb3r_core.errors import InputError
+from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
+from amb3r_core.options import DtypeName
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def choose_dtype(wish: DtypeName, device: torch.device) -> torch.dtype:
+    """The dtype asked for; "auto" is bfloat16 where the hardware multiplies it natively, else float32."""
+    if wish == "auto":
+        return torch.bfloat16 if has_native_bfloat16(device) else torch.float32
+    if wish == "float16" and device.type == "cpu":
+        raise InputError("--dtype float16 is for GPUs; on a CPU use bfloat16 or float32")
+    return DTYPES[wish]
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether the device has bfloat16 products in hardware: AVX512-bf16 or AMX on a CPU, Ampere or later for CUDA."""
+    if device.type == "cpu":
+        cpu = torch.cpu
+        return any(getattr(cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def set_dtype(network: Amb3rNetwork, dtype: torch.dtype) -> None:
+    """Puts the weights of the encoder, the decoder and the injections in `dtype`, all others in float32.
+
+    Only matrices and kernels change: norms, tokens, layer scales and the residual stream stay in float32, and so do all heads
+    and the point transformer, as in the published half-precision setup. The tracker's unused parameters are left alone.
+    """
+    fast = [network.front_end.model.aggregator]
+    if network.backend is not None:
+        fast += [network.backend.zero_conv, network.backend.zero_conv_layers]
+    chosen = {id(module) for root in fast for module in root.modules() if isinstance(module, nn.Linear | nn.Conv2d)}
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            wanted = dtype if id(module) in chosen else torch.float32
+            if parameter.dtype != wanted and not _is_unused(network, module):
+                module.register_parameter(name, nn.Parameter(parameter.detach().to(wanted), parameter.requires_grad))
+
+
+def _is_unused(network: Amb3rNetwork, module: nn.Module) -> bool:
+    tracker = network.front_end.model.track_head
+    return tracker is not None and any(module is part for part in tracker.modules())

@@ -1,0 +1,182 @@
+"""How fast the network runs here, part by part, against the machine's own matrix product, and how much memory it takes.
+
+    python benchmarks/network.py [--views 4] [--size 518x392] [--dtype float32|bfloat16|both] [--passes full|answer]
+
+The peak is the best rate of a 4096 x 4096 matrix product of the same dtype, sampled before, between and after the passes.
+Only products that run are counted (linear layers, convolutions, attention), so that norms, activations and memory traffic
+lower a part's share. "both" also prints how far bfloat16's depth is from float32's. Weights are synthetic.
+"""
+
+import argparse
+import resource
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
+from amb3r_core.models.amb3r.config import LARGE
+from amb3r_core.models.amb3r.precision import set_dtype
+from tests.golden import build
+from tests.synthetic_weights import synthetic_images
+
+PEAK_SIZE = 4096
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass
+class Meter:
+    """Seconds and products of each part of the network; a part's own time leaves out the parts inside it."""
+
+    flops_so_far: Callable[[], int]
+    synchronize: Callable[[], None]
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    flops: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    open: list[str] = field(default_factory=list)
+    last: tuple[float, int] = (0.0, 0)
+
+    def watch(self, name: str, module: nn.Module) -> list[torch.utils.hooks.RemovableHandle]:
+        """Hooks that count what happens inside the module."""
+        before = module.register_forward_pre_hook(lambda *_: self._switch(lambda: self.open.append(name)))
+        after = module.register_forward_hook(lambda *_: self._switch(self.open.pop))
+        return [before, after]
+
+    def _switch(self, change: Callable[[], object]) -> None:
+        self.synchronize()
+        now = (time.perf_counter(), self.flops_so_far())
+        if self.open:
+            self.seconds[self.open[-1]] += now[0] - self.last[0]
+            self.flops[self.open[-1]] += now[1] - self.last[1]
+        self.last = now
+        change()
+
+
+def parts(network: Amb3rNetwork) -> list[tuple[str, nn.Module]]:
+    """The parts that are timed; injections run inside the decoder but are the back end's layers."""
+    model, backend = network.front_end.model, network.backend
+    assert backend is not None
+    assert network.front_end.metric_scale_projector is not None
+    return [
+        ("encoder", model.aggregator.patch_embed),
+        ("decoder", model.aggregator),
+        ("camera head", model.camera_head),
+        ("depth head", model.depth_head),
+        ("point head", model.point_head),
+        ("scale head", network.front_end.metric_scale_projector),
+        ("back end", backend),
+        *(("injection", layer) for layer in (backend.zero_conv, *backend.zero_conv_layers)),
+    ]
+
+
+def measure(network: Amb3rNetwork, images: Tensor, dtype: torch.dtype, passes: str) -> Pass:
+    """Runs both passes once, prints the table, and gives back the second pass."""
+    peaks = [peak_rate(dtype, images.device)]
+    counter = FlopCounterMode(display=False, custom_mapping=_extra_formulas())
+    meter = Meter(counter.get_total_flops, _synchronizer(images.device))
+    handles = [handle for name, module in parts(network) for handle in meter.watch(name, module)]
+    with torch.inference_mode(), counter:
+        start = time.perf_counter()
+        first = network.draft(images, Outputs.ALL if passes == "full" else Outputs.POINTS)
+        middle = time.perf_counter()
+        peaks.append(_uncounted(lambda: peak_rate(dtype, images.device)))
+        resumed = time.perf_counter()
+        second = network.refine(first, Outputs.ALL if passes == "full" else Outputs.CAMERAS | Outputs.DEPTH)
+        meter.synchronize()
+        seconds = time.perf_counter() - resumed + middle - start
+    peaks.append(peak_rate(dtype, images.device))
+    for handle in handles:
+        handle.remove()
+    _print(meter, seconds, max(peaks), dtype)
+    return second
+
+
+def _uncounted(work: Callable[[], float]) -> float:
+    with torch.utils._python_dispatch._disable_current_modes():
+        return work()
+
+
+def peak_rate(dtype: torch.dtype, device: torch.device) -> float:
+    """Products per second of the best of a few large matrix products."""
+    a = torch.randn(PEAK_SIZE, PEAK_SIZE, device=device).to(dtype)
+    synchronize = _synchronizer(device)
+    best = float("inf")
+    for _ in range(5):
+        synchronize()
+        start = time.perf_counter()
+        a @ a
+        synchronize()
+        best = min(best, time.perf_counter() - start)
+    return 2 * PEAK_SIZE**3 / best
+
+
+def _synchronizer(device: torch.device) -> Callable[[], None]:
+    return (lambda: torch.accelerator.synchronize(device)) if device.type != "cpu" else (lambda: None)
+
+
+def _extra_formulas() -> dict[object, Callable[..., int]]:
+    """Products of kernels that torch's counter does not know."""
+
+    def linear(x: tuple[int, ...], weight: tuple[int, ...], *_: object, **__: object) -> int:
+        rows = 1
+        for size in x[:-1]:
+            rows *= size
+        return 2 * rows * weight[0] * weight[1]
+
+    def attention(query: tuple[int, ...], key: tuple[int, ...], *_: object, **__: object) -> int:
+        batch, heads, length, channels = query
+        return 4 * batch * heads * length * key[2] * channels
+
+    formulas: dict[object, Callable[..., int]] = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention}
+    if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        formulas[torch.ops.mkldnn._linear_pointwise] = linear
+    return formulas
+
+
+def _print(meter: Meter, seconds: float, peak: float, dtype: torch.dtype) -> None:
+    print(f"\n{dtype}, {torch.get_num_threads()} threads; peak {peak / 1e9:.0f} GFLOP/s")
+    print(f"{'part':12s} {'seconds':>8s} {'TFLOP':>8s} {'GFLOP/s':>8s} {'of peak':>8s}")
+    for name in sorted(meter.seconds, key=lambda part: -meter.seconds[part]):
+        _row(name, meter.seconds[name], meter.flops[name], peak)
+    _row("overall", seconds, sum(meter.flops.values()), peak)
+    print(f"most memory held by the process so far: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+
+
+def _row(name: str, seconds: float, flops: int, peak: float) -> None:
+    rate = flops / seconds
+    print(f"{name:12s} {seconds:8.2f} {flops / 1e12:8.3f} {rate / 1e9:8.1f} {rate / peak:8.1%}")
+
+
+def main() -> None:
+    """Measures what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--views", type=int, default=4)
+    parser.add_argument("--size", default="518x392", metavar="HxW")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16", "both"), default="float32")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--passes", choices=("full", "answer"), default="full", help="answer: only the heads `predict` needs")
+    arguments = parser.parse_args()
+    height, width = (int(side) for side in arguments.size.split("x"))
+    device = torch.device(arguments.device)
+    network = build(LARGE).to(device)
+    images = ((synthetic_images(1, arguments.views, height, width) + 1) / 2).to(device)
+    depths: list[Tensor] = []
+    for name in ("float32", "bfloat16") if arguments.dtype == "both" else (arguments.dtype,):
+        set_dtype(network, DTYPES[name])
+        second = measure(network, images, DTYPES[name], arguments.passes)
+        assert second.depth is not None
+        depths.append(second.depth.values)
+    if len(depths) == 2:
+        change = (depths[1] - depths[0]).abs().mean() / depths[0].abs().mean()
+        print(f"depth of bfloat16 against float32: mean change {float(change):.2%}")
+
+
+if __name__ == "__main__":
+    main()

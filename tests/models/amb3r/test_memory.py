@@ -1,0 +1,65 @@
+from dataclasses import replace
+
+import torch
+
+from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
+from amb3r_core.models.amb3r.config import LARGE, tiny_config
+from amb3r_core.models.amb3r.memory import Load, available_bytes, estimate, largest_view_count, lever_sentence, plan, weight_bytes
+from amb3r_core.models.amb3r.precision import set_dtype
+
+GIB = 2**30
+LOAD = Load(n_views=8, height=392, width=518, dtype=torch.float32)
+
+
+def test_the_weights_are_counted_as_they_will_be_held() -> None:
+    for dtype in (torch.float32, torch.bfloat16):
+        with torch.device("meta"):
+            network = Amb3rNetwork(replace(LARGE, has_track_head=False))
+        set_dtype(network, dtype)
+        held = sum(p.numel() * p.itemsize for p in network.parameters())
+        assert abs(weight_bytes(dtype) - held) < 100
+
+
+def test_more_views_more_pixels_and_wider_numbers_take_more() -> None:
+    base = sum(estimate(LOAD))
+    assert sum(estimate(replace(LOAD, n_views=9))) > base
+    assert sum(estimate(replace(LOAD, width=532))) > base
+    assert sum(estimate(replace(LOAD, dtype=torch.bfloat16))) < base
+    assert sum(estimate(replace(LOAD, use_backend=False))) < base
+
+
+def test_a_call_that_fits_needs_no_lever() -> None:
+    roomy = plan(LOAD, 64 * GIB)
+    assert roomy.fits
+    assert roomy.levers == ()
+    assert roomy.sentence.startswith("8 views of 518 x 392 in float32 need about")
+
+
+def test_every_lever_that_is_offered_is_enough() -> None:
+    tight = plan(replace(LOAD, n_views=60), 14 * GIB)
+    assert not tight.fits
+    views = largest_view_count(tight.load, tight.available)
+    assert 0 < views < 60
+    assert plan(replace(tight.load, n_views=views), tight.available).fits
+    assert not plan(replace(tight.load, n_views=views + 1), tight.available).fits
+    assert f"at most {views} views at once" in tight.sentence
+    side = next(int(lever.split()[1]) for lever in tight.levers if lever.startswith("--long-side"))
+    assert plan(replace(tight.load, height=round(side * 392 / 518 / 14) * 14, width=side), tight.available).fits
+
+
+def test_where_nothing_helps_the_plan_says_so() -> None:
+    assert "no setting makes it fit" in plan(LOAD, GIB).sentence
+
+
+def test_the_machine_has_memory() -> None:
+    assert available_bytes(torch.device("cpu")) > 0
+
+
+def test_the_levers_after_a_failure_fit_the_case() -> None:
+    with torch.device("meta"):
+        network = Amb3rNetwork(tiny_config())
+    assert lever_sentence(network, 5) == (
+        "try --dtype bfloat16, or fewer than 5 views at once (--pipeline sfm or vo), or a smaller --long-side"
+    )
+    set_dtype(network, torch.bfloat16)
+    assert lever_sentence(network, 1) == "try a smaller --long-side"
