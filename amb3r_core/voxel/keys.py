@@ -25,7 +25,7 @@ def index_of_keys(keys: Tensor) -> Tensor:
 
 def distinct(keys: Tensor) -> tuple[Tensor, Tensor]:
     """The distinct keys (G,) in ascending order, and for each of keys (N,) its place among them."""
-    unique = cast(Callable[..., tuple[Tensor, Tensor]], torch.unique)
+    unique = cast(Callable[..., tuple[Tensor, Tensor]], torch.unique)  # pyright: ignore[reportUnknownMemberType]
     return unique(keys, return_inverse=True)
 
 
