@@ -4,10 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from amb3r_core.linear import pointwise
 from amb3r_core.voxel.config import BackendConfig
 from amb3r_core.voxel.grid import voxelize
 from amb3r_core.voxel.interpolate import interpolate_voxels
-from amb3r_core.voxel.layers import Chain, pointwise
+from amb3r_core.voxel.layers import Chain
 from amb3r_core.voxel.ops import SparseOps, choose_ops
 from amb3r_core.voxel.transformer import PointTransformer
 
@@ -147,7 +148,7 @@ class ZeroConv(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(..., C) to (..., C)."""
-        return pointwise(functional.gelu(pointwise(tokens, self.conv1)), self.conv2)
+        return pointwise(pointwise(tokens, self.conv1, "gelu"), self.conv2)
 
 
 def _subsample(maps: Tensor) -> Tensor:

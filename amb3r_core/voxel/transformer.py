@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from amb3r_core.linear import linear
 from amb3r_core.voxel.config import PointTransformerConfig
 from amb3r_core.voxel.curves import CURVES
-from amb3r_core.voxel.layers import Chain, linear
+from amb3r_core.voxel.layers import Chain
 from amb3r_core.voxel.ops import SparseOps
 from amb3r_core.voxel.serialization import PatchPlan, Stage, finest_stage
 
@@ -189,7 +190,7 @@ class Mlp(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(V, C) to (V, C)."""
-        parts = [linear(functional.gelu(linear(part, self.fc1)), self.fc2) for part in torch.split(features, ROWS_AT_ONCE)]
+        parts = [linear(linear(part, self.fc1, "gelu"), self.fc2) for part in torch.split(features, ROWS_AT_ONCE)]
         return torch.cat(parts)
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from amb3r_core.linear import pointwise
 from amb3r_core.models.amb3r.config import ModelConfig
-from amb3r_core.models.amb3r.linear import plain_linear
 
 UV_STRENGTH = 0.1
 UV_BASE = 100.0
@@ -75,7 +75,7 @@ class DenseHead(nn.Module):
         """One level of the pyramid (F, C, rows, columns), channels last in memory."""
         project = self.projects[index]
         assert isinstance(project, nn.Conv2d)
-        tokens = plain_linear(self.norm(tap), project.weight.flatten(1), project.bias)
+        tokens = pointwise(self.norm(tap), project)
         maps = add_uv(torch.unflatten(tokens, 1, grid).permute(0, 3, 1, 2), size)
         return self.resize_layers[index](maps)
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from amb3r_core.linear import linear
 from amb3r_core.models.amb3r.attention import Block, Mlp
 from amb3r_core.models.amb3r.config import ModelConfig
-from amb3r_core.models.amb3r.linear import linear
 
 POSE_SIZE = 9
 """Translation (3), quaternion xyzw (4), vertical then horizontal field of view in radians (2)."""

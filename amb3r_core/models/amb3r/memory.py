@@ -91,7 +91,7 @@ def weight_bytes(dtype: torch.dtype, *, use_backend: bool = True) -> int:
     for name, spec in tensors.items():
         if ".track_head." in name or (name.startswith("backend.") and not use_backend):
             continue
-        in_fast_part = ".aggregator." in name or name.startswith("backend.zero_conv")
+        in_fast_part = ".aggregator." in name or (name.startswith("backend.") and ".point_transformer." not in name)
         layer, _, leaf = name.rpartition(".")
         is_of_matrix = leaf in ("weight", "bias") and len(tensors[f"{layer}.weight"].shape) >= 2
         total += (dtype.itemsize if in_fast_part and is_of_matrix else 4) * torch.Size(spec.shape).numel()

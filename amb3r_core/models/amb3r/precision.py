@@ -28,14 +28,14 @@ def has_native_bfloat16(device: torch.device) -> bool:
 
 
 def set_dtype(network: Amb3rNetwork, dtype: torch.dtype) -> None:
-    """Puts the weights of the encoder, the decoder and the injections in `dtype`, all others in float32.
+    """Puts the weights of the encoder, the decoder and the back end around its point transformer in `dtype`, others in float32.
 
     Only matrices and kernels change: norms, tokens, layer scales and the residual stream stay in float32, and so do all heads
     and the point transformer, as in the published half-precision setup. The tracker's unused parameters are left alone.
     """
-    fast = [network.front_end.model.aggregator]
+    fast: list[nn.Module] = [network.front_end.model.aggregator]
     if network.backend is not None:
-        fast += [network.backend.zero_conv, network.backend.zero_conv_layers]
+        fast += [part for name, part in network.backend.named_children() if name != "point_transformer"]
     chosen = {id(module) for root in fast for module in root.modules() if isinstance(module, nn.Linear | nn.Conv2d)}
     for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):

@@ -1,4 +1,4 @@
-"""Linear layers at the speed the machine allows: one fused kernel for inference on CPUs, plain torch everywhere else."""
+"""Linear layers in the dtype of their weights, with one fused kernel for inference on CPUs and plain torch everywhere else."""
 
 from typing import Literal
 
@@ -10,17 +10,24 @@ Activation = Literal["none", "gelu"]
 
 
 def linear(x: Tensor, layer: nn.Linear, activation: Activation = "none") -> Tensor:
-    """`layer(x)` in the dtype of its weight, followed by the exact GELU if asked; x (..., C_in) to (..., C_out)."""
-    x = x.to(layer.weight.dtype)
-    if _can_fuse(x):
-        return _fused(x, layer.weight, layer.bias, activation)
-    return plain_linear(x, layer.weight, layer.bias, activation)
+    """The layer's answer (..., C_out) for x (..., C_in), followed by the exact GELU if asked."""
+    return _product(x, layer.weight, layer.bias, activation)
+
+
+def pointwise(x: Tensor, layer: nn.Conv2d, activation: Activation = "none") -> Tensor:
+    """A 1x1 convolution of token rows x (..., C_in) as the matrix product it is, with no transposing into maps."""
+    return _product(x, layer.weight.flatten(1), layer.bias, activation)
 
 
 def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation = "none") -> Tensor:
     """The plain torch twin of the fused kernel; x (..., C_in), weight (C_out, C_in), bias (C_out,)."""
     y = functional.linear(x, weight, bias)
     return functional.gelu(y) if activation == "gelu" else y
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation) -> Tensor:
+    x = x.to(weight.dtype)
+    return _fused_linear(x, weight, bias, activation) if _can_fuse(x) else plain_linear(x, weight, bias, activation)
 
 
 def _can_fuse(x: Tensor) -> bool:
@@ -34,6 +41,6 @@ def _can_fuse(x: Tensor) -> bool:
     )
 
 
-def _fused(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation) -> Tensor:
+def _fused_linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation) -> Tensor:
     operator = torch.ops.mkldnn._linear_pointwise
     return operator(x, weight, bias, activation, [], "none")

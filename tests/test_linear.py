@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from amb3r_core.models.amb3r.linear import Activation, linear, plain_linear
+from amb3r_core.linear import Activation, linear, plain_linear, pointwise
 
 
 @pytest.mark.parametrize("activation", ["none", "gelu"])
@@ -27,3 +27,9 @@ def test_gradients_flow_when_they_are_asked_for() -> None:
     layer = nn.Linear(8, 8)
     linear(torch.randn(3, 8), layer, "gelu").sum().backward()
     assert layer.weight.grad is not None
+
+
+def test_a_pointwise_convolution_is_the_convolution() -> None:
+    torch.manual_seed(0)
+    layer, maps = nn.Conv2d(8, 12, kernel_size=1), torch.randn(2, 8, 3, 5)
+    torch.testing.assert_close(pointwise(maps.permute(0, 2, 3, 1), layer).permute(0, 3, 1, 2), layer(maps))
