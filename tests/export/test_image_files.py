@@ -1,0 +1,70 @@
+"""Photos beside an export are the originals under safe, unique names."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amb3r_core.errors import InputError
+from amb3r_core.export.image_files import crop_camera, place_images
+from amb3r_core.scene import Reconstruction
+from tests.fakes import fake_room
+
+
+def renamed(scene: Reconstruction, *names: str) -> Reconstruction:
+    return replace(scene, views=tuple(replace(view, name=name) for view, name in zip(scene.views, names, strict=True)))
+
+
+def test_originals_are_the_same_files_and_keep_their_cameras(tmp_path: Path):
+    scene = fake_room(2, mixed=True, images_folder=tmp_path / "photos").reconstruction
+    placed = place_images(scene, tmp_path / "out")
+    for view, image in zip(scene.views, placed, strict=True):
+        assert os.path.samefile(view.path, tmp_path / "out" / image.name)
+        assert image.camera == view.camera
+
+
+def test_originals_are_copied_where_links_are_not_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(source: object, target: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    scene = fake_room(1, images_folder=tmp_path / "photos").reconstruction
+    (image,) = place_images(scene, tmp_path / "out")
+    copy = tmp_path / "out" / image.name
+    assert not os.path.samefile(scene.views[0].path, copy)
+    assert copy.read_bytes() == Path(scene.views[0].path).read_bytes()
+
+
+def test_a_view_without_a_file_gets_the_dense_colours_and_their_camera(tmp_path: Path):
+    scene = renamed(fake_room(2, mixed=True, principal_offset=(0.1, 0.0)).reconstruction, "a.jpg", "b.jpg")
+    placed = place_images(scene, tmp_path)
+    assert [image.name for image in placed] == ["a.png", "b.png"]
+    colours = np.asarray(Image.open(tmp_path / "b.png"))
+    crop = scene.views[1].crop
+    assert np.array_equal(colours, scene.dense.rgb[1][crop.slices])
+    assert (placed[1].camera.width, placed[1].camera.height) == (crop.width, crop.height)
+    point = np.array([0.2, -0.1, 2.0])
+    on_grid = scene.dense_camera(1).project(point)
+    assert np.allclose(crop_camera(scene.views[1]).project(point), on_grid - [crop.x, crop.y])
+
+
+def test_two_photos_that_would_get_one_name_keep_both(tmp_path: Path):
+    scene = renamed(fake_room(3).reconstruction, "a.png", "a.heic", "trip/a.png")
+    names = [image.name for image in place_images(scene, tmp_path)]
+    assert names == ["a.png", "a_heic.png", "trip/a.png"]
+    assert all((tmp_path / name).is_file() for name in names)
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/tmp/a.png", "x/../../a.png"])
+def test_a_name_cannot_leave_the_folder(tmp_path: Path, name: str):
+    with pytest.raises(InputError, match="leaves the images folder"):
+        place_images(renamed(fake_room(1).reconstruction, name), tmp_path / "out")
+
+
+def test_a_view_with_neither_file_nor_colours_is_named(tmp_path: Path):
+    scene = replace(fake_room(1).reconstruction, dense=None)
+    with pytest.raises(InputError, match=r"view 'photo_000\.png' has no image file"):
+        place_images(scene, tmp_path)
