@@ -110,7 +110,7 @@ def _pair_errors(estimate: Mapping[str, Float64], truth: Mapping[str, Float64]) 
             ours = invert(estimate[a]) @ estimate[b]
             true = invert(truth[a]) @ truth[b]
             rotation = float(np.degrees(rotation_angle(ours[:3, :3].T @ true[:3, :3])))
-            errors.append(max(rotation, _direction_error(invert(ours)[:3, 3], invert(true)[:3, 3])))
+            errors.append(max(rotation, _direction_error(ours[:3, 3], true[:3, 3])))
     return np.array(errors)
 
 
