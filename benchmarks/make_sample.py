@@ -9,7 +9,6 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from sample_scene.blender import bpy
@@ -60,16 +59,16 @@ def make_sample(output: Path, cache: Path, samples: int) -> None:
     write_cameras(output, poses)
     for index, pose in enumerate(poses):
         place_camera(camera, pose)
-        write_photo(output, index, cached(cache / f"{index:02d}.png", "sRGB", lambda path: render_photo(path, samples)))
+        write_photo(output, index, cached(cache / f"{index:02d}.png", lambda path: render_photo(path, samples)))
     for index, pose in enumerate(poses):
         place_camera(camera, pose)
-        write_depth(output, index, cached(cache / f"{index:02d}.exr", "Non-Color", render_depth)[..., 0])
+        write_depth(output, index, cached(cache / f"{index:02d}.exr", render_depth)[..., 0])
 
 
-def cached(path: Path, color_space: Literal["sRGB", "Non-Color"], render: Callable[[Path], None]) -> Array:
+def cached(path: Path, render: Callable[[Path], None]) -> Array:
     if not path.exists():
         render(path)
-    return read_image(path, color_space)
+    return read_image(path)
 
 
 if __name__ == "__main__":

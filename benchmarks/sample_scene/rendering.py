@@ -1,7 +1,7 @@
 """What Cycles gives for a placed camera: a photo-like picture, or the exact depth of every pixel's centre."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -69,10 +69,10 @@ def render_to(path: Path) -> None:
     bpy.ops.render.render(write_still=True)
 
 
-def read_image(path: Path, color_space: Literal["sRGB", "Non-Color"]) -> Array:
+def read_image(path: Path) -> Array:
     """A rendered file's stored values (H, W, 3), the top row first."""
     image = bpy.data.images.load(str(path))
-    image.colorspace_settings.name = color_space
+    image.colorspace_settings.name = "Non-Color"  # else Blender turns sRGB into linear light
     width, height = image.size
     rgba = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(rgba)
