@@ -22,7 +22,8 @@ def test_a_photo_is_what_its_camera_sees(tmp_path: Path):
     room = fake_room(2, mixed=True, images_folder=tmp_path)
     view = room.reconstruction.views[1]
     assert view.camera.height > view.camera.width
-    photo = np.asarray(Image.open(view.path))
+    with Image.open(view.path) as image:
+        photo = np.asarray(image)
     assert np.array_equal(photo, room.render(view.camera, view.cam_to_world)[0])
 
 

@@ -42,7 +42,8 @@ def test_a_view_without_a_file_gets_the_dense_colours_and_their_camera(tmp_path:
     scene = renamed(fake_room(2, mixed=True, principal_offset=(0.1, 0.0)).reconstruction, "a.jpg", "b.jpg")
     placed = place_images(scene, tmp_path)
     assert [image.name for image in placed] == ["a.png", "b.png"]
-    colours = np.asarray(Image.open(tmp_path / "b.png"))
+    with Image.open(tmp_path / "b.png") as image:
+        colours = np.asarray(image)
     crop = scene.views[1].crop
     assert np.array_equal(colours, scene.dense.rgb[1][crop.slices])
     assert (placed[1].camera.width, placed[1].camera.height) == (crop.width, crop.height)

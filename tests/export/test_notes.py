@@ -1,0 +1,40 @@
+"""Every export can say scale, weights and licence."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from amb3r_core.export.notes import comment_lines, provenance_record, unit_name, write_json, write_sidecar
+from amb3r_core.scene import Scale
+from tests.fakes import fake_room
+
+SCENE = fake_room(1).reconstruction
+
+
+def test_the_record_names_scale_weights_and_licence():
+    record = provenance_record(SCENE)
+    assert (record["unit"], record["scale"], record["scale_source"]) == ("metre", "metric", "made to measure")
+    assert (record["weights"], record["weights_licence"]) == ("fake weights", "CC-BY-4.0")
+
+
+def test_a_model_without_weights_and_a_scene_without_size_say_so():
+    scene = replace(SCENE, scale=Scale(kind="relative", source="none"), provenance=replace(SCENE.provenance, weights=None))
+    assert unit_name(scene) == "unit"
+    assert provenance_record(scene)["weights_licence"] == "none"
+    assert "scale relative, unit unit" in comment_lines(scene)
+
+
+def test_comments_are_single_ascii_lines():
+    scene = replace(SCENE, scale=Scale(kind="metric", source="Türe\r\nend_header"))
+    lines = comment_lines(scene)
+    assert all(line.isascii() and "\n" not in line and "\r" not in line for line in lines)
+    assert r"scale source T\xfcre end_header" in lines
+
+
+def test_the_sidecar_is_json_with_what_is_added(tmp_path: Path):
+    path = write_sidecar(tmp_path, SCENE, {"more": 1})
+    assert json.loads(path.read_text())["more"] == 1
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
