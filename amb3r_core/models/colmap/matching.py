@@ -22,6 +22,9 @@ from amb3r_core.progress import Monitor, Progress
 STAGE = "matching"
 PAIRS_PER_FILE = 64
 ROWS_PER_BLOCK = 1024
+MIN_INLIER_RATIO = 0.25
+"""What RANSAC's number of draws allows for at least, as in COLMAP."""
+
 DESCRIPTOR_NORM = 512.0
 """COLMAP stores unit descriptors as bytes times 512: their products are whole numbers below 2^24, which float32 sums exactly."""
 
@@ -123,6 +126,9 @@ def match_pair(
     options.ransac.max_error = config.max_error_px
     options.ransac.random_seed = config.seed
     options.min_num_inliers = config.min_inliers
+    options.ransac.min_inlier_ratio = max(
+        MIN_INLIER_RATIO, _least_significant(len(matches), cameras, pair, config) / len(matches)
+    )
     rows = np.repeat(np.arange(len(matches), dtype=np.uint32)[:, None], 2, axis=1)
     geometry = pycolmap.estimate_two_view_geometry(cameras[first], pixels[0], cameras[second], pixels[1], rows, options)
     return _verify(pair, matches, pixels, cameras, geometry, config)
@@ -133,43 +139,62 @@ def match_descriptors(first: NDArray[np.uint8], second: NDArray[np.uint8], confi
     if min(len(first), len(second)) < 2:
         return np.zeros((0, 2), np.uint32)
     a, b = (torch.from_numpy(x).to(torch.float32) for x in (first, second))
-    forward_values, forward, backward_values, backward = _two_nearest(a, b)
-    good = _passes_ratio(forward_values, config) & _passes_ratio(backward_values, config)[forward]
-    rows = torch.arange(len(a))
-    good &= backward[forward] == rows
-    return torch.stack([rows[good], forward[good]], dim=1).numpy().astype(np.uint32)
+    forward_products, forward = _two_nearest(a, b)
+    rows = torch.nonzero(_passes_ratio(forward_products, config))[:, 0]
+    if len(rows) == 0:
+        return np.zeros((0, 2), np.uint32)
+    # Only what passed one way is looked up the other way, which saves half the work.
+    backward_products, backward = _two_nearest(b[forward[rows]], a)
+    mutual = _passes_ratio(backward_products, config) & (backward == rows)
+    return torch.stack([rows[mutual], forward[rows[mutual]]], dim=1).numpy().astype(np.uint32)
 
 
-def log10_false_alarms(n_inliers: int, n_matches: int, chance: float, n_sample: int, n_models: int) -> float:
-    """log10 of how many models chance is expected to give with this many inliers (Moisan and Stival 2004, eq. 9).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """How wrong matches behave: the probability that one fits a model, and how many models how few matches define."""
 
-    chance: probability that a wrong match is an inlier. n_sample: matches that define a model; n_models: models per sample.
-    """
-    if n_inliers <= n_sample:
+    probability: float
+    n_sample: int
+    n_models: int
+
+
+def log10_false_alarms(n_inliers: int, n_matches: int, chance: Chance) -> float:
+    """log10 of how many models with this many inliers wrong matches are expected to give (Moisan and Stival 2004, eq. 9)."""
+    if n_inliers <= chance.n_sample:
         return 0.0
     log_false_alarms = (
-        log(n_models * (n_matches - n_sample + 1e-300))
+        log(chance.n_models * (n_matches - chance.n_sample))
         + _log_choose(n_matches, n_inliers)
-        + _log_choose(n_inliers, n_sample)
-        + (n_inliers - n_sample) * log(chance)
+        + _log_choose(n_inliers, chance.n_sample)
+        + (n_inliers - chance.n_sample) * log(chance.probability)
     )
     return log_false_alarms / log(10.0)
 
 
-def _two_nearest(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """For rows of a: the two largest products (K1, 2) and the largest one's column; then the same for rows of b."""
-    values: list[Tensor] = []
-    indices: list[Tensor] = []
-    best, arg = torch.full((len(b), 2), -1.0), torch.zeros(len(b), dtype=torch.long)
-    for start in range(0, len(a), ROWS_PER_BLOCK):
-        products = a[start : start + ROWS_PER_BLOCK] @ b.T
-        top = products.topk(2, dim=1)
-        values.append(top.values)
-        indices.append(top.indices[:, 0])
-        down = products.topk(min(2, len(products)), dim=0)
-        arg = torch.where(down.values[0] > best[:, 0], down.indices[0] + start, arg)
-        best = torch.cat([best, down.values.T], dim=1).topk(2, dim=1).values
-    return torch.cat(values), torch.cat(indices), best, arg
+def _least_significant(n_matches: int, cameras: Sequence[pycolmap.Camera], pair: tuple[int, int], config: MatchConfig) -> int:
+    """The fewest inliers of an epipolar geometry that chance does not explain; RANSAC need not look for fewer."""
+    chance = _epipolar_chance(cameras[pair[0]], cameras[pair[1]], config)
+    counts = range(min(config.min_inliers, n_matches), n_matches)
+    return next((n for n in counts if log10_false_alarms(n, n_matches, chance) <= config.max_log10_false_alarms), n_matches)
+
+
+def _epipolar_chance(first: pycolmap.Camera, second: pycolmap.Camera, config: MatchConfig) -> Chance:
+    """A wrong match fits when it falls into the band along a line of at most the image's diagonal."""
+    area = float(min(first.width * first.height, second.width * second.height))
+    diagonal = float(max(np.hypot(first.width, first.height), np.hypot(second.width, second.height)))
+    return Chance(probability=min(0.5, 2.0 * config.max_error_px * diagonal / area), n_sample=7, n_models=3)
+
+
+def _homography_chance(first: pycolmap.Camera, second: pycolmap.Camera, config: MatchConfig) -> Chance:
+    """A wrong match fits when it falls into a disc."""
+    area = float(min(first.width * first.height, second.width * second.height))
+    return Chance(probability=min(0.5, np.pi * config.max_error_px**2 / area), n_sample=4, n_models=1)
+
+
+def _two_nearest(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """For each row of a, the products (K, 2) with its two nearest rows of b, and the nearest one's index (K,)."""
+    blocks = [(a[start : start + ROWS_PER_BLOCK] @ b.T).topk(2, dim=1) for start in range(0, len(a), ROWS_PER_BLOCK)]
+    return torch.cat([top.values for top in blocks]), torch.cat([top.indices[:, 0] for top in blocks])
 
 
 def _passes_ratio(top_products: Tensor, config: MatchConfig) -> Tensor:
@@ -187,19 +212,15 @@ def _verify(
 ) -> VerifiedPair | None:
     first, second = (cameras[index] for index in pair)
     kind = pycolmap.TwoViewGeometryConfiguration(geometry.config)
-    area = float(min(first.width * first.height, second.width * second.height))
-    diagonal = float(max(np.hypot(first.width, first.height), np.hypot(second.width, second.height)))
     if kind in HOMOGRAPHY_KINDS and geometry.H is not None:
-        error = _homography_error(geometry.H, *pixels)
-        chance, n_sample, n_models = np.pi * config.max_error_px**2 / area, 4, 1
+        error, chance = _homography_error(geometry.H, *pixels), _homography_chance(first, second, config)
     elif kind in EPIPOLAR_KINDS:
-        error = _epipolar_error(_fundamental(geometry, first, second), *pixels)
-        chance, n_sample, n_models = 2.0 * config.max_error_px * diagonal / area, 7, 3
+        error, chance = _epipolar_error(_fundamental(geometry, first, second), *pixels), _epipolar_chance(first, second, config)
     else:
         return None
     inliers = error < config.max_error_px
     n_inliers = int(inliers.sum())
-    alarms = log10_false_alarms(n_inliers, len(matches), chance, n_sample, n_models)
+    alarms = log10_false_alarms(n_inliers, len(matches), chance)
     if n_inliers < config.min_inliers or alarms > config.max_log10_false_alarms:
         return None
     matrices = {name: getattr(geometry, name) for name in ("F", "E", "H") if getattr(geometry, name) is not None}
