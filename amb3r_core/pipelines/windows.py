@@ -1,0 +1,129 @@
+"""Windows: the few frames of a scene that a model sees in one call, and its answer as numpy arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from amb3r_core.bridge import float32_array, float64_array
+from amb3r_core.images import Frame
+from amb3r_core.models.api import ImageBatch, Prediction, ReconstructionModel, RefinableModel
+from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene import Crop, Float32, Float64, UInt8
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowInput:
+    """What a model is shown: everything it needs, small enough to send to another machine.
+
+    frames: indices in the scene, the reference view first. rgb (n, H, W, 3) uint8 and valid (n, H, W) on the scene's grid.
+    """
+
+    frames: tuple[int, ...]
+    sources: tuple[Frame, ...]
+    crops: tuple[Crop, ...]
+    rgb: UInt8
+    valid: Bools
+    is_ordered: bool = False
+
+    def batch(self) -> ImageBatch:
+        """The model's view of it; the same pixels as `batching.prepare` gives."""
+        return ImageBatch(
+            pixels=torch.as_tensor(self.rgb).permute(0, 3, 1, 2).float() / 255.0,
+            valid=torch.as_tensor(self.valid),
+            frames=self.sources,
+            crops=self.crops,
+            is_ordered=self.is_ordered,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A model's answer for n frames, in one local frame and unit.
+
+    frames: indices in the scene. depth (n, H, W) float32, 0 = unknown. weight (n, H, W) float32 in [0, 1): confidence as
+    (c - 1) / c. cam_to_world (n, 4, 4). intrinsics (n, 3, 3) in grid pixels. radial_k1 (n,). registered (n,).
+    raw_confidence (n,): mean over each view's pixels, >= 1. metres_per_unit: 1 when the local unit is the metre, None when
+    it is relative.
+    """
+
+    frames: tuple[int, ...]
+    depth: Float32
+    weight: Float32
+    cam_to_world: Float64
+    intrinsics: Float64
+    radial_k1: Float64
+    registered: Bools
+    raw_confidence: Float64
+    metres_per_unit: float | None
+
+    @property
+    def frame_weight(self) -> Float64:
+        """Mean weight (n,) of each view in [0, 1); 0 for views that are not registered."""
+        return np.where(self.registered, self.weight.mean(axis=(1, 2), dtype=np.float64), 0.0)
+
+    def rows(self, frames: Sequence[int]) -> list[int]:
+        """Where these frames of the scene are in the window."""
+        return [self.frames.index(frame) for frame in frames]
+
+    def selected(self, rows: Sequence[int]) -> "Window":
+        """The window of these rows alone, in this order."""
+        index = np.array(rows, dtype=np.intp)
+        return replace(
+            self,
+            frames=tuple(self.frames[row] for row in rows),
+            depth=self.depth[index],
+            weight=self.weight[index],
+            cam_to_world=self.cam_to_world[index],
+            intrinsics=self.intrinsics[index],
+            radial_k1=self.radial_k1[index],
+            registered=self.registered[index],
+            raw_confidence=self.raw_confidence[index],
+        )
+
+    def moved(self, world_from_local: Float64, scale: float) -> "Window":
+        """The window with lengths times `scale`, then moved by a rigid transform (4, 4)."""
+        poses = self.cam_to_world.copy()
+        poses[:, :3, 3] *= scale
+        metres = None if self.metres_per_unit is None else self.metres_per_unit / scale
+        return replace(
+            self,
+            depth=self.depth * np.float32(scale),
+            cam_to_world=world_from_local @ poses,
+            metres_per_unit=metres,
+        )
+
+
+def predict(model: ReconstructionModel, window: WindowInput, monitor: Monitor = silent) -> Window:
+    """The model's full answer for a window."""
+    return to_window(model.predict(window.batch(), monitor=monitor), window.frames)
+
+
+def predict_quickly(model: ReconstructionModel, window: WindowInput, monitor: Monitor = silent) -> Window:
+    """The answer of the model's front end alone, where it has one, else its full answer."""
+    if isinstance(model, RefinableModel):
+        return to_window(model.draft(window.batch(), monitor=monitor).prediction, window.frames)
+    return predict(model, window, monitor)
+
+
+def to_window(prediction: Prediction, frames: tuple[int, ...]) -> Window:
+    """The prediction of these frames in numpy; a pixel without depth weighs nothing."""
+    depth = float32_array(prediction.depth)
+    confidence = np.maximum(float32_array(prediction.confidence), np.float32(1.0))
+    weight = np.where(depth > 0, (confidence - 1.0) / confidence, np.float32(0.0)).astype(np.float32)
+    k1 = np.zeros(len(frames)) if prediction.radial_k1 is None else float64_array(prediction.radial_k1)
+    return Window(
+        frames=frames,
+        depth=depth,
+        weight=weight,
+        cam_to_world=float64_array(prediction.cam_to_world),
+        intrinsics=float64_array(prediction.intrinsics),
+        radial_k1=k1,
+        registered=np.asarray(prediction.registered.cpu(), dtype=np.bool_),
+        raw_confidence=confidence.mean(axis=(1, 2), dtype=np.float64),
+        metres_per_unit=None if prediction.metric_scale is None else 1.0,
+    )
