@@ -2,7 +2,8 @@
 
 glTF is +Y up: the root node turns the scene's up there when it is known, else it turns OpenCV axes into glTF ones. Below the
 root, coordinates are the scene's own. Each view is a node whose matrix is its camera-to-world pose (OpenCV axes) and whose
-mesh is the pyramid over its image's corners. Vertex colours are linear, as glTF wants, in 16 bits.
+mesh is the pyramid over its image's corners. Vertex colours are linear, as glTF wants, and floats: eight bits of linear light
+band in the dark, and some readers mistake sixteen.
 """
 
 import json
@@ -70,14 +71,11 @@ def frustum(camera: PinholeCamera, depth: float) -> Float32:
     return np.concatenate([np.zeros((1, 3)), corners]).astype(np.float32)
 
 
-def linear_colors(colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """16-bit linear RGBA (M, 4) of 8-bit sRGB colours (M, 3), IEC 61966-2-1."""
+def linear_colors(colors: NDArray[np.uint8]) -> Float32:
+    """Linear RGB (M, 3) in [0, 1] of 8-bit sRGB colours (M, 3), IEC 61966-2-1."""
     srgb = np.arange(256) / 255.0
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    table = np.rint(linear * 65535).astype("<u2")
-    rgba = np.full((len(colors), 4), 65535, dtype="<u2")
-    rgba[:, :3] = table[colors]
-    return rgba
+    return linear.astype(np.float32)[colors]
 
 
 @dataclass
@@ -89,15 +87,13 @@ class _Buffer:
     accessors: list[Json] = field(default_factory=list[Json])
     size: int = 0
 
-    def add(self, array: NDArray[np.generic], component: int, kind: str, *, normalized: bool = False) -> int:
+    def add(self, array: NDArray[np.generic], component: int, kind: str) -> int:
         """Appends an array; the index of its accessor."""
         data = np.ascontiguousarray(array).tobytes()
         data += b"\0" * (-len(data) % 4)
         accessor: Json = {"bufferView": len(self.views), "componentType": component, "count": len(array), "type": kind}
         if component == _FLOAT:
             accessor |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
-        if normalized:
-            accessor["normalized"] = True
         self.views.append({"buffer": 0, "byteOffset": self.size, "byteLength": len(data)})
         self.accessors.append(accessor)
         self.parts.append(data)
@@ -107,7 +103,7 @@ class _Buffer:
 
 def _points_primitive(buffer: _Buffer, cloud: PointCloud) -> Json:
     position = buffer.add(cloud.points.astype("<f4"), _FLOAT, "VEC3")
-    color = buffer.add(linear_colors(cloud.colors), _UINT16, "VEC4", normalized=True)
+    color = buffer.add(linear_colors(cloud.colors).astype("<f4"), _FLOAT, "VEC3")
     return {"attributes": {"POSITION": position, "COLOR_0": color}, "mode": _POINTS, "material": 0}
 
 

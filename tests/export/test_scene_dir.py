@@ -1,7 +1,6 @@
 """The scene folder: what is saved comes back bit for bit, whole or not at all."""
 
 import json
-import resource
 import signal
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,6 +14,8 @@ from amb3r_core.fusion import fuse
 from amb3r_core.scene import Reconstruction, Scale, VideoSource
 from amb3r_core.staging import staged_folder
 from tests.fakes import fake_room
+
+HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
 
 HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
 
@@ -92,7 +93,7 @@ def test_the_file_keeps_the_contract_with_its_hosts(tmp_path: Path):
     assert (document["unit"], document["metric"], document["frame"]) == ("metre", True, "opencv")
     view, camera = document["views"][0], scene.views[0].camera
     assert document["pixel_origin"] == "corner"
-    assert np.allclose(view["K"], camera.K + [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]], atol=1e-12)
+    assert np.allclose(view["K"], camera.K + HALF_PIXEL, atol=1e-12)
     assert (view["width"], view["height"]) == (camera.width, camera.height)
     assert view["c2w"] == scene.views[0].cam_to_world.tolist()
     assert document["points"] == {"file": "points.ply", "count": len(fuse(scene)), "has_confidence": True}
@@ -127,6 +128,7 @@ def test_an_existing_scene_is_not_overwritten_by_mistake(tmp_path: Path):
 
 
 def test_a_disk_that_fills_up_leaves_no_half_scene(tmp_path: Path):
+    resource = pytest.importorskip("resource")
     scene = rich_scene()
     old, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
