@@ -19,6 +19,7 @@ from amb3r_core.models.colmap.workers import Job, run_jobs
 from amb3r_core.progress import Monitor, Progress
 
 STAGE = "features"
+FOLDER = "features"
 PHOTOS_PER_JOB = 6
 """Photos handed to one worker process at a time: enough to hide its start, few enough to report often."""
 
@@ -63,7 +64,7 @@ def find_features(
     photos: Sequence[Photo], config: FeatureConfig, scratch: Path, n_processes: int, monitor: Monitor
 ) -> list[Features]:
     """Features of every photo; those already in `scratch` are read back. Masked pixels give none."""
-    folder = scratch / "features"
+    folder = scratch / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     missing = [index for index in range(len(photos)) if not _features_path(folder, index).exists()]
     done = len(photos) - len(missing)
@@ -76,7 +77,24 @@ def find_features(
             raise ResourceError(f"finding features failed ({finished.problem}); see {finished.job.folder}")
         done += len(finished.job.request["indices"])
     poll()
-    return [_read(_features_path(folder, index)) for index in range(len(photos))]
+    return [read_features(folder, index) for index in range(len(photos))]
+
+
+def read_features(folder: Path, index: int) -> Features:
+    """The stored features of a photo."""
+    with np.load(_features_path(folder, index)) as stored:
+        width, height = stored["size"].tolist()
+        return Features(keypoints=stored["keypoints"], descriptors=stored["descriptors"], width=width, height=height)
+
+
+def write_features(folder: Path, index: int, found: Features) -> None:
+    """Stores a photo's features, all at once."""
+    path = _features_path(folder, index)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished.npz")
+    size = np.array([found.width, found.height])
+    np.savez(unfinished, keypoints=found.keypoints, descriptors=found.descriptors, size=size)
+    os.replace(unfinished, path)
 
 
 def extract_files(folder: str, indices: list[int], max_features: int) -> None:
@@ -94,7 +112,9 @@ def extract_files(folder: str, indices: list[int], max_features: int) -> None:
             usable = _usable(keypoints, np.load(mask_path))
             keypoints, descriptors = keypoints[usable], descriptors[usable]
             mask_path.unlink()
-        _write(_features_path(Path(folder), index), keypoints, descriptors, np.load(gray_path, mmap_mode="r").shape)
+        height, width = np.load(gray_path, mmap_mode="r").shape
+        found = Features(keypoints=keypoints, descriptors=descriptors, width=width, height=height)
+        write_features(Path(folder), index, found)
         gray_path.unlink()
 
 
@@ -147,15 +167,3 @@ def _features_path(folder: Path, index: int) -> Path:
 
 def _pixel_paths(folder: Path, index: int) -> tuple[Path, Path]:
     return folder / f"{index:06d}.gray.npy", folder / f"{index:06d}.mask.npy"
-
-
-def _write(path: Path, keypoints: NDArray[np.float32], descriptors: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-    unfinished = path.with_suffix(".unfinished.npz")
-    np.savez(unfinished, keypoints=keypoints, descriptors=descriptors, size=np.array(shape[::-1]))
-    os.replace(unfinished, path)
-
-
-def _read(path: Path) -> Features:
-    with np.load(path) as stored:
-        width, height = stored["size"].tolist()
-        return Features(keypoints=stored["keypoints"], descriptors=stored["descriptors"], width=width, height=height)

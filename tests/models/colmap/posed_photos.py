@@ -1,0 +1,70 @@
+"""A synthetic scene as structure from motion meets it: photos whose features are known, without any pixels."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.conventions import invert
+from amb3r_core.models.colmap.features import FOLDER, Features, write_features
+from amb3r_core.models.colmap.photos import Photo
+from amb3r_core.scene import PinholeCamera
+
+WIDTH, HEIGHT, FOCAL_PX = 640, 480, 560.0
+CAMERA = PinholeCamera(width=WIDTH, height=HEIGHT, fx=FOCAL_PX, fy=FOCAL_PX, cx=319.5, cy=239.5)
+Float64 = NDArray[np.float64]
+
+
+def poses_on_an_arc(n_views: int, step_deg: float = 10.0) -> list[Float64]:
+    """cam_to_world of cameras 4 units from the origin, looking at it, at slightly different heights."""
+    return [_looking_at_origin(np.radians(step_deg * k), 0.3 * np.sin(2.0 * k)) for k in range(n_views)]
+
+
+def cloud(n_points: int = 600, seed: int = 0) -> Float64:
+    return np.random.default_rng(seed).uniform(-1.0, 1.0, (n_points, 3))
+
+
+def descriptors(n_points: int, seed: int = 1) -> NDArray[np.uint8]:
+    """Descriptors (n_points, 128) that no two points share, of norm 512 as COLMAP stores them."""
+    raw = np.random.default_rng(seed).gamma(0.5, 1.0, (n_points, 128))
+    return np.round(512.0 * raw / np.linalg.norm(raw, axis=1, keepdims=True)).clip(0, 255).astype(np.uint8)
+
+
+def see(points: Float64, cam_to_world: Float64, camera: PinholeCamera = CAMERA, noise_px: float = 0.2, seed: int = 0) -> Features:
+    """Features of the points that fall into the image."""
+    to_camera = invert(cam_to_world)
+    pixels = camera.project(points @ to_camera[:3, :3].T + to_camera[:3, 3])
+    pixels = pixels + np.random.default_rng(seed).normal(0.0, noise_px, pixels.shape)
+    inside = ((pixels > 0) & (pixels < [camera.width - 1, camera.height - 1])).all(axis=1)
+    colmap_pixels = pixels[inside] + 0.5
+    keypoints = np.column_stack([colmap_pixels, np.full((len(colmap_pixels), 2), [2.0, 0.0])]).astype(np.float32)
+    return Features(keypoints=keypoints, descriptors=descriptors(len(points))[inside], width=camera.width, height=camera.height)
+
+
+def no_features() -> Features:
+    return Features(keypoints=np.zeros((0, 4), np.float32), descriptors=np.zeros((0, 128), np.uint8), width=WIDTH, height=HEIGHT)
+
+
+def store(scratch: Path, features: list[Features]) -> list[Photo]:
+    """Puts the features where a former run would have left them; the photos cannot be decoded, so nothing else is read."""
+    for index, found in enumerate(features):
+        write_features(scratch / FOLDER, index, found)
+    return [photo(f"photo{index}.jpg") for index in range(len(features))]
+
+
+def photo(name: str, **known: object) -> Photo:
+    def load() -> NDArray[np.uint8]:
+        raise AssertionError("the stored features must be used")
+
+    return Photo(name=name, load=load, width=WIDTH, height=HEIGHT, **known)  # type: ignore[arg-type]
+
+
+def _looking_at_origin(angle: float, height: float) -> Float64:
+    centre = np.array([4.0 * np.sin(angle), height, -4.0 * np.cos(angle)])
+    forward = -centre / np.linalg.norm(centre)
+    right = np.cross([0.0, 1.0, 0.0], forward)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.column_stack([right, np.cross(forward, right), forward])
+    pose[:3, 3] = centre
+    return pose
