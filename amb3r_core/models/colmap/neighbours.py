@@ -1,0 +1,138 @@
+"""Which views to match each view with, and between which depths, from the sparse points."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighbourConfig:
+    """How neighbours are scored.
+
+    `best_angle_deg`: the viewing angle between two rays to one point that serves matching best: enough parallax for precision and
+    little enough for windows to look alike. `narrow_spread`, `wide_spread`: the factors in angle at which the score falls to 0.6.
+    """
+
+    count: int = 4
+    best_angle_deg: float = 8.0
+    narrow_spread: float = 2.5
+    wide_spread: float = 2.0
+    min_score: float = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseScene:
+    """Cameras and what was triangulated with them.
+
+    intrinsics (N, 3, 3) and cam_to_world (N, 4, 4) in float64 for images of `size` (h, w); points (M, 3) in float64;
+    observed: for each view the indices of the points it sees.
+    """
+
+    intrinsics: Tensor
+    cam_to_world: Tensor
+    size: tuple[int, int]
+    points: Tensor
+    observed: tuple[Tensor, ...]
+
+
+def project(points: Tensor, intrinsics: Tensor, cam_to_world: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels (M, 2) and depths (M,) of world points (M, 3) in one view; pixels mean nothing where the depth is <= 0."""
+    camera = (points - cam_to_world[:3, 3]) @ cam_to_world[:3, :3]
+    depth = camera[:, 2]
+    pixels = camera @ intrinsics.T
+    return pixels[:, :2] / depth.clamp(min=1e-9)[:, None], depth
+
+
+def points_in_frame(scene: SparseScene, view: int, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Which points (M, 3) fall into a view's frame, as bool (M,), and their depths (M,)."""
+    pixels, depth = project(points, scene.intrinsics[view], scene.cam_to_world[view])
+    height, width = scene.size
+    inside = (pixels[:, 0] > -0.5) & (pixels[:, 0] < width - 0.5) & (pixels[:, 1] > -0.5) & (pixels[:, 1] < height - 0.5)
+    return inside & (depth > 1e-9), depth
+
+
+def angle_weight(angle_deg: Tensor, config: NeighbourConfig) -> Tensor:
+    """1 at the best angle, falling as a Gaussian of the log-angle on both sides."""
+    ratio = (angle_deg.clamp(min=1e-3) / config.best_angle_deg).log()
+    spread = torch.where(ratio < 0, config.narrow_spread, config.wide_spread)
+    return torch.exp(-0.5 * (ratio / torch.as_tensor(spread).log()) ** 2)
+
+
+def viewing_angles_deg(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """The angles (M,) at points (M, 3) between the rays to two camera centres (3,)."""
+    a, b = first - points, second - points
+    return torch.rad2deg(torch.atan2(torch.cross(a, b, dim=-1).square().sum(-1).sqrt(), (a * b).sum(-1)))
+
+
+def probe_points(scene: SparseScene, view: int, inverse_range: tuple[float, float]) -> Tensor:
+    """World points on a grid of the view's rays at three depths of its range (P, 3): what it may see."""
+    height, width = scene.size
+    rows, columns = torch.meshgrid(torch.linspace(0.1, 0.9, 5), torch.linspace(0.1, 0.9, 7), indexing="ij")
+    pixels = torch.stack([columns.flatten() * width, rows.flatten() * height, torch.ones(35)], dim=1).to(scene.points)
+    rays = pixels @ torch.inverse(scene.intrinsics[view]).T
+    low, high = inverse_range
+    depths = [1 / (low + share * (high - low)) for share in (0.25, 0.5, 0.75)]
+    camera = torch.cat([rays * depth for depth in depths])
+    pose = scene.cam_to_world[view]
+    return camera @ pose[:3, :3].T + pose[:3, 3]
+
+
+def select_neighbours(scene: SparseScene, inverse_ranges: list[tuple[float, float]], config: NeighbourConfig) -> list[list[int]]:
+    """For each view its neighbours, best first: at most `count`, none when no other view looks at the same place.
+
+    A pair's score adds, over the points seen by both and over probes on the view's rays that fall into the other's frame,
+    the weight of the angle between the two rays and of the likeness of the two distances.
+    """
+    n_views, n_points = len(scene.observed), len(scene.points)
+    seen = torch.zeros((n_views, n_points), dtype=torch.bool)
+    for view, points in enumerate(scene.observed):
+        seen[view, points] = True
+    chosen: list[list[int]] = []
+    for view in range(n_views):
+        probes = probe_points(scene, view, inverse_ranges[view])
+        scores = {
+            other: _pair_score(scene, view, other, scene.points[seen[view] & seen[other]], int(seen[view].sum()), probes, config)
+            for other in range(n_views)
+            if other != view
+        }
+        ranked = sorted(scores, key=lambda other: (-scores[other], other))
+        chosen.append([other for other in ranked if scores[other] > config.min_score][: config.count])
+    return chosen
+
+
+def _pair_score(
+    scene: SparseScene, view: int, other: int, shared: Tensor, n_seen: int, probes: Tensor, config: NeighbourConfig
+) -> float:
+    in_frame, _ = points_in_frame(scene, other, probes)
+    facing = float((scene.cam_to_world[view, :3, 2] * scene.cam_to_world[other, :3, 2]).sum())
+    probed = float((_match_weight(scene, view, other, probes, config) * in_frame).mean()) * max(facing, 0.0)
+    return probed + float(_match_weight(scene, view, other, shared, config).sum()) / max(n_seen, 1)
+
+
+def _match_weight(scene: SparseScene, view: int, other: int, points: Tensor, config: NeighbourConfig) -> Tensor:
+    """How well windows at points (M, 3) can be matched between two views, 0 to 1."""
+    centres = scene.cam_to_world[[view, other], :3, 3]
+    near, far = ((points - centre).square().sum(-1).sqrt().clamp(min=1e-9) for centre in centres)
+    return angle_weight(viewing_angles_deg(points, centres[0], centres[1]), config) * torch.minimum(near / far, far / near)
+
+
+def inverse_depth_range(scene: SparseScene, view: int) -> tuple[float, float]:
+    """The least and greatest inverse depth to search in a view: robust limits of the sparse points in its frame, with margins.
+
+    Without points it is what the cameras' own spread suggests.
+    """
+    inside, depth = points_in_frame(scene, view, scene.points) if len(scene.points) else (None, None)
+    inverse = 1 / depth[inside] if inside is not None and depth is not None else scene.points.new_zeros(0)
+    if len(inverse) < 4:
+        return _range_from_cameras(scene, view)
+    low, high = (float(torch.quantile(inverse, share)) for share in (0.02, 0.98))
+    return 0.6 * low, 1.5 * high
+
+
+def _range_from_cameras(scene: SparseScene, view: int) -> tuple[float, float]:
+    centres = scene.cam_to_world[:, :3, 3]
+    baselines = (centres - centres[view]).square().sum(-1).sqrt()
+    apart = baselines[baselines > 0]
+    baseline = float(apart.median()) if len(apart) else 1.0
+    return 1 / (100 * baseline), 1 / (1.5 * baseline)

@@ -1,0 +1,155 @@
+"""How well each depth hypothesis of a view explains what its neighbours see: the matching volume of a plane sweep.
+
+Hypotheses are planes parallel to the image plane, evenly spaced in inverse depth. A neighbour's pixel for the reference pixel
+`u` at inverse depth `q` is `K_j (R K_i^-1 u + q t)`, with `R, t` from the reference camera to the neighbour's.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+GREY_WEIGHTS = (0.299, 0.587, 0.114)
+"""Rec. 601 luma."""
+
+CHUNK_SAMPLES = 600_000
+"""How many window positions are matched at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneWarp:
+    """The map from reference pixels and inverse depths to one neighbour's normalised sampling coordinates.
+
+    `origin` (3, h, w): homogeneous coordinates at infinity, the third being the ratio of depths;
+    `step` (3,): what a unit of inverse depth adds.
+    """
+
+    origin: Tensor
+    step: Tensor
+
+    def depth_ratio(self, inverse_depth: Tensor) -> Tensor:
+        """The depth in the neighbour over the depth in the reference view, for an inverse depth (h, w)."""
+        return self.origin[2] + inverse_depth * self.step[2]
+
+    def grid(self, inverse_depth: Tensor) -> Tensor:
+        """Sampling coordinates (C, h, w, 2) for inverse depths broadcastable to (C, h, w); [-1, 1] spans the outer pixel centres.
+
+        A point behind the neighbour gets coordinates outside the image.
+        """
+        x, y, z = (inverse_depth * self.step[axis] + self.origin[axis] for axis in range(3))
+        grid = x.new_empty((*x.shape, 2))
+        behind = z <= 1e-6
+        scale = z.clamp_(min=1e-6).reciprocal_()
+        torch.mul(x, scale, out=grid[..., 0])
+        torch.mul(y, scale, out=grid[..., 1])
+        if bool(behind.any()):
+            grid[behind] = 2.0
+        return grid
+
+
+def plane_warp(
+    intrinsics: Tensor,
+    cam_to_world: Tensor,
+    neighbour_intrinsics: Tensor,
+    neighbour_cam_to_world: Tensor,
+    size: tuple[int, int],
+    device: torch.device,
+) -> PlaneWarp:
+    """The plane warp from one view to a neighbour of the same image size (h, w); cameras in float64 on the CPU."""
+    height, width = size
+    relative = torch.inverse(neighbour_cam_to_world) @ cam_to_world
+    to_unit = torch.tensor([[2 / (width - 1), 0, -1], [0, 2 / (height - 1), -1], [0, 0, 1]], dtype=torch.float64)
+    project = to_unit @ neighbour_intrinsics
+    turn = project @ relative[:3, :3] @ torch.inverse(intrinsics)
+    rows = torch.arange(height, dtype=torch.float64)[:, None]
+    columns = torch.arange(width, dtype=torch.float64)[None]
+    origin = torch.stack([turn[axis, 0] * columns + turn[axis, 1] * rows + turn[axis, 2] for axis in range(3)])
+    return PlaneWarp(origin=origin.float().to(device), step=(project @ relative[:3, 3]).float().to(device))
+
+
+def box_sum(values: Tensor, radius: int) -> Tensor:
+    """Sums over (2 r + 1)^2 windows of (..., h, w), zeros outside."""
+    width = 2 * radius + 1
+    padded = F.pad(values, (radius, radius, radius, radius))
+    return _run_sum(_run_sum(padded, width, -1), width, -2)
+
+
+def _run_sum(values: Tensor, width: int, dim: int) -> Tensor:
+    """Sums of `width` values in a row along `dim`, by doubling."""
+    length = values.shape[dim] - width + 1
+    total: Tensor | None = None
+    start, size, block = 0, 1, values
+    while width:
+        if width & 1:
+            part = block.narrow(dim, start, length)
+            total = part if total is None else total + part
+            start += size
+        width >>= 1
+        if width:
+            kept = block.shape[dim] - size
+            block = block.narrow(dim, 0, kept) + block.narrow(dim, size, kept)
+            size *= 2
+    assert total is not None
+    return total
+
+
+def grey(pixels: Tensor) -> Tensor:
+    """Luma of (..., 3, H, W) in [0, 1]."""
+    red, green, blue = pixels.unbind(-3)
+    return GREY_WEIGHTS[0] * red + GREY_WEIGHTS[1] * green + GREY_WEIGHTS[2] * blue
+
+
+def normalise(image: Tensor, valid: Tensor, radius: int, noise: float) -> Tensor:
+    """The image (h, w) minus its window mean over its window deviation, both over valid pixels.
+
+    `noise` (grey levels in [0, 1]) is added to the deviation in quadrature, so that flat windows stay near 0.
+    Invalid pixels are 0.
+    """
+    mask = valid.to(image.dtype)
+    count = box_sum(mask, radius).clamp_(min=1)
+    mean = box_sum(image * mask, radius) / count
+    centred = (image - mean) * mask
+    variance = box_sum(centred * centred, radius) / count
+    return centred / (variance + noise * noise).sqrt()
+
+
+def similarity_volume(
+    reference: Tensor, neighbours: list[Tensor], warps: list[PlaneWarp], inverse_depths: Tensor, radius: int
+) -> Tensor:
+    """How alike the windows are, in [0, 1], (D, h, w): the mean of the better half of the neighbours' correlations.
+
+    reference (h, w) and neighbours: normalised images; inverse_depths (D,) or (D, h, w). What a neighbour does not see counts 0.
+    """
+    area = float((2 * radius + 1) ** 2)
+    if inverse_depths.ndim == 1:
+        inverse_depths = inverse_depths[:, None, None]
+    parts: list[Tensor] = []
+    # Chunks of this size stay in a core's cache, which is worth a factor of two on a CPU.
+    chunk = max(1, CHUNK_SAMPLES // reference.numel())
+    for start in range(0, len(inverse_depths), chunk):
+        planes = inverse_depths[start : start + chunk]
+        scores: list[Tensor] = []
+        for image, warp in zip(neighbours, warps, strict=True):
+            scores.append(box_sum(sample(image, warp.grid(planes)) * reference, radius).div_(area).clamp_(0, 1))
+        parts.append(better_half_mean(scores))
+    return torch.cat(parts)
+
+
+def sample(image: Tensor, grid: Tensor) -> Tensor:
+    """Bilinear samples (C, h, w) of an image (H, W) at a grid (C, h, w, 2); zero outside."""
+    count, height, width = grid.shape[:3]
+    sampled = F.grid_sample(image[None, None], grid.reshape(1, count * height, width, 2), align_corners=True)
+    return sampled.view(count, height, width)
+
+
+def better_half_mean(scores: list[Tensor]) -> Tensor:
+    """The element-wise mean of the greater half (rounded up) of some equally shaped tensors: occluded neighbours drop out."""
+    kept: list[Tensor] = []
+    limit = (len(scores) + 1) // 2
+    for score in scores:
+        for place, best in enumerate(kept):
+            kept[place], score = torch.maximum(best, score), torch.minimum(best, score)
+        if len(kept) < limit:
+            kept.append(score)
+    return sum(kept[1:], kept[0]) / limit
