@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Photos and clips behind cameras. Stretched to the camera's frame: exact for pixels that are not square."""
+
+from pathlib import Path
+
+import bpy
+
+from .scene_file import SceneFile, SceneView
+from .timeline import FIRST_FRAME, Timeline, find_sequence
+
+
+def load_image(path: Path) -> bpy.types.Image | None:
+    """The image of a photo, loaded when it is first drawn; None when the file is not there."""
+    if not path.is_file():
+        return None
+    image = bpy.data.images.load(str(path), check_existing=True)
+    image.filepath = stored_path(path)
+    return image
+
+
+def stored_path(path: Path) -> str:
+    """How a file is named inside the .blend: relative once that has a place, so that both can move together."""
+    if not bpy.data.is_saved:
+        return str(path)
+    try:
+        return bpy.path.relpath(str(path))
+    except ValueError:  # another drive on Windows
+        return str(path)
+
+
+def set_still(camera: bpy.types.Camera, view: SceneView, alpha: float) -> bool:
+    """Puts the view's photo behind its camera; whether there is one."""
+    image = None if view.image is None else load_image(view.image)
+    if image is None:
+        camera.background_images.clear()
+        return False
+    background = _background(camera, alpha)
+    background.source, background.image = "IMAGE", image
+    return True
+
+
+def set_moving(camera: bpy.types.Camera, scene: SceneFile, timeline: Timeline, mode: str, alpha: float) -> str:
+    """Puts the video or the photos behind a moving camera; a note when that cannot be, else nothing.
+
+    mode: CLIP, SEQUENCE, or AUTO for whichever lines up with the timeline.
+    """
+    notes: list[str] = []
+    if mode in ("AUTO", "CLIP"):
+        note = _set_clip(camera, scene, timeline, alpha)
+        if not note:
+            return ""
+        notes.append(note)
+    if mode in ("AUTO", "SEQUENCE"):
+        note = _set_sequence(camera, scene, timeline, alpha)
+        if not note:
+            return ""
+        notes.append(note)
+    camera.background_images.clear()
+    return "no footage behind the moving camera: " + "; ".join(notes)
+
+
+def _set_clip(camera: bpy.types.Camera, scene: SceneFile, timeline: Timeline, alpha: float) -> str:
+    video = scene.video
+    if video is None:
+        return "the scene names no video"
+    if not video.path.is_file():
+        return f"the video {video.path.name} is not where the scene says"
+    if abs(timeline.fps - video.fps) > 1e-3 * video.fps or not scene.is_timed:
+        return f"the timeline does not run at the video's {video.fps:g} frames per second"
+    try:
+        clip = bpy.data.movieclips.load(str(video.path), check_existing=True)
+    except RuntimeError as error:
+        return f"the video {video.path.name} cannot be read: {' '.join(str(error).split())}"
+    clip.filepath = stored_path(video.path)
+    clip.frame_start = FIRST_FRAME
+    background = _background(camera, alpha)
+    background.source, background.clip = "MOVIE_CLIP", clip
+    return ""
+
+
+def _set_sequence(camera: bpy.types.Camera, scene: SceneFile, timeline: Timeline, alpha: float) -> str:
+    sequence = find_sequence([view.image for view in scene.views], timeline.frames)
+    if sequence is None or not sequence.first.is_file():
+        return "the photos are not numbered frame by frame"
+    image = bpy.data.images.load(str(sequence.first), check_existing=False)
+    image.filepath = stored_path(sequence.first)
+    image.source = "SEQUENCE"
+    background = _background(camera, alpha)
+    background.source, background.image = "IMAGE", image
+    # On frame f Blender shows the file numbered f - frame_start + 1 + frame_offset.
+    user = background.image_user
+    user.frame_start, user.frame_duration = timeline.first, sequence.count
+    user.frame_offset = sequence.offset + timeline.first - 1
+    user.use_auto_refresh = True
+    return ""
+
+
+def _background(camera: bpy.types.Camera, alpha: float) -> bpy.types.CameraBackgroundImage:
+    """The camera's first background, which a re-import uses again."""
+    backgrounds = camera.background_images
+    background = backgrounds[0] if len(backgrounds) else backgrounds.new()
+    background.frame_method = "STRETCH"
+    background.alpha = alpha
+    background.display_depth = "BACK"
+    camera.show_background_images = True
+    return background

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Depth maps as textured meshes, one per view."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from . import build_backgrounds, nodes, tags
+from .relief import Relief, relief_of_depth
+from .scene_file import SceneFile
+from .scene_text import SceneFileError
+from .scene_tree import DEPTH, SceneTree
+
+
+def open_depth(scene: SceneFile) -> np.ndarray:
+    """The depth maps (N, H, W), mapped into memory. Raises `SceneFileError`."""
+    if scene.dense is None:
+        raise SceneFileError(f"{scene.path}: dense: is null, so there is no depth to make a relief of")
+    path = scene.dense.depth
+    try:
+        depth = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise SceneFileError(f"{path}: is no array: {error}") from error
+    wanted = (len(scene.views), scene.dense.height, scene.dense.width)
+    if depth.shape != wanted or depth.dtype != np.float32:
+        raise SceneFileError(f"{path}: is {depth.dtype} {depth.shape}, wanted float32 {wanted}")
+    return depth
+
+
+def build_reliefs(
+    tree: SceneTree, scene: SceneFile, depth: np.ndarray, indices: Iterable[int], factor: float, step: int = 1
+) -> int:
+    """Makes or renews the reliefs of these views; how many have any surface. factor: for lengths."""
+    old = {thing.get(tags.VIEW_NAME): thing for thing in tree.objects(tags.RELIEF)}
+    made = 0
+    for index in indices:
+        view = scene.views[index]
+        relief = relief_of_depth(depth[index], view.camera, view.crop, view.cam_to_world, step)
+        if not len(relief.quads):
+            continue
+        made += 1
+        name = f"{Path(view.name).stem} Depth"
+        mesh = _mesh_of(name, relief, factor)
+        image = None if view.image is None else build_backgrounds.load_image(view.image)
+        thing = old.get(view.name)
+        if thing is None:
+            mesh.materials.append(nodes.emission_material(name, image=image))
+            thing = tree.add(name, tags.RELIEF, mesh, DEPTH)
+        else:
+            _swap_mesh(thing, mesh)
+        thing[tags.VIEW_NAME], thing[tags.INDEX] = view.name, index
+    return made
+
+
+def _mesh_of(name: str, relief: Relief, factor: float) -> bpy.types.Mesh:
+    mesh = bpy.data.meshes.new(name)
+    n_faces = len(relief.quads)
+    mesh.vertices.add(len(relief.vertices))
+    mesh.vertices.foreach_set("co", (relief.vertices * np.float32(factor)).ravel())
+    mesh.loops.add(4 * n_faces)
+    mesh.loops.foreach_set("vertex_index", relief.quads.ravel())
+    mesh.polygons.add(n_faces)
+    mesh.polygons.foreach_set("loop_start", np.arange(0, 4 * n_faces, 4, dtype=np.int32))
+    corners = mesh.uv_layers.new(name="Photo").uv
+    corners.foreach_set("vector", relief.uv[relief.quads.ravel()].ravel())
+    mesh.update(calc_edges=True)
+    return mesh
+
+
+def _swap_mesh(thing: bpy.types.Object, mesh: bpy.types.Mesh) -> None:
+    """A new surface in the same object; the user's materials stay."""
+    old = thing.data
+    for material in old.materials:
+        mesh.materials.append(material)
+    thing.data = mesh
+    if old.users == 0:
+        bpy.data.meshes.remove(old)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lives while Blender runs: the current job, the last log, the last report. Panels read it; nothing here touches a disk."""
+
+from dataclasses import dataclass, field
+
+from .job import Job
+
+
+@dataclass(slots=True)
+class Runtime:
+    """job: the running one. log: of the last job. report: what became of it, is_error: whether that is bad news."""
+
+    job: Job | None = None
+    log: list[str] = field(default_factory=list)
+    report: str = ""
+    is_error: bool = False
+    engine_status: str = ""
+
+    def finish(self, job: Job, report: str, *, is_error: bool) -> None:
+        """Keeps what remains of a job that has ended."""
+        self.log = list(job.log)
+        self.job = None
+        self.report, self.is_error = report, is_error
+
+    def close(self) -> None:
+        """Ends a job that still runs."""
+        if self.job is not None:
+            self.job.close()
+            self.finish(self.job, "Reconstruction cancelled", is_error=False)
+
+
+RUNTIME = Runtime()
+"""The one instance: Blender runs one job at a time."""
