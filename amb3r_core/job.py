@@ -62,9 +62,9 @@ def run_job(job: Job, monitor: Monitor) -> Reconstruction:
     from amb3r_core.models.registry import choose_model
 
     clock = StageClock(monitor)
+    choice = choose_model(job.options.model, model_options(job.options, job.work))
     frames, video = open_input(job, clock)
     frames, poses_note = attach_known(frames, job.options)
-    choice = choose_model(job.options.model, model_options(job.options, job.work))
     clock(Progress(stage="load model", message=choice.reason))
     model = choice.entry.load(model_options(job.options, job.work), clock)
     from amb3r_core.pipelines.choice import run_pipeline

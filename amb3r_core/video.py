@@ -33,11 +33,13 @@ INDEX_FILE = "frames.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """Native frame rate (Hz), duration (s) and start (s) of a video's first picture stream."""
+    """Native frame rate (Hz), duration (s), start (s) and upright size (px) of a video's first picture stream."""
 
     frames_per_second: float
     duration_s: float
     start_s: float
+    width: int
+    height: int
 
 
 def is_video(path: Path) -> bool:
@@ -55,7 +57,8 @@ def probe_video(path: Path) -> VideoFacts:
             duration_s = float(stream.duration * stream.time_base)
         else:
             duration_s = (container.duration or 0) / 1e6
-    return VideoFacts(frames_per_second=rate, duration_s=duration_s, start_s=start_s)
+        size = stream.codec_context.width, stream.codec_context.height
+    return VideoFacts(frames_per_second=rate, duration_s=duration_s, start_s=start_s, width=size[0], height=size[1])
 
 
 def sampling_rate(facts: VideoFacts, fps: float | None, max_frames: int) -> float:

@@ -53,7 +53,7 @@ def test_finished_frames_are_reused(tmp_path: Path) -> None:
 
 
 def test_rate_is_lowered_to_the_limit_and_never_above_the_video() -> None:
-    facts = VideoFacts(frames_per_second=30, duration_s=100, start_s=0)
+    facts = VideoFacts(frames_per_second=30, duration_s=100, start_s=0, width=64, height=48)
     assert sampling_rate(facts, None, 100) == pytest.approx(1.0)
     assert sampling_rate(facts, 60, 10_000) == pytest.approx(30)
 

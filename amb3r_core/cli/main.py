@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import tyro
 
-from amb3r_core.cli import convert, demo, doctor, info, reconstruct
+from amb3r_core.cli import convert, demo, doctor, info, plan, reconstruct, weights
 from amb3r_core.cli.screen import report_error
 from amb3r_core.errors import Amb3rError
 from amb3r_core.progress import Cancelled
@@ -21,8 +21,12 @@ COMMANDS = {
     "info": info.info,
     "convert": convert.convert,
     "demo": demo.demo,
+    "plan": plan.plan,
     "doctor": doctor.doctor,
 }
+GROUPS = {"weights": weights.WEIGHTS_COMMANDS}
+"""Commands of commands: `amb3r weights list`."""
+DESCRIPTION = "Photos or a video in, a 3D scene in metres out. Checkpoints: amb3r weights list, import, fetch, verify."
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -40,11 +44,13 @@ def run(arguments: Sequence[str]) -> int:
         print(f"amb3r {__version__}")  # noqa: T201
         return 0
     try:
+        group = next((word for word in arguments[:1] if word in GROUPS), None)
+        words = arguments[1:] if group else arguments
         tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="amb3r",
-            description="Photos or a video in, a 3D scene in metres out.",
-            args=list(arguments) or ["--help"],
+            GROUPS[group] if group else COMMANDS,
+            prog=f"amb3r {group}" if group else "amb3r",
+            description=f"amb3r {group}" if group else DESCRIPTION,
+            args=list(words) or ["--help"],
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         )
     except Amb3rError as error:

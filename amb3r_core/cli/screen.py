@@ -67,12 +67,18 @@ def _bar() -> Generator[Monitor]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, TaskID] = {}
+    bars = Bars(*columns, console=Console(stderr=True))
+    tasks: dict[str, TaskID] = {}
 
-        def show(progress: Progress, /) -> None:
-            if progress.stage not in tasks:
-                tasks[progress.stage] = bars.add_task(progress.stage, total=None, note="")
-            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total or None, note=progress.message)
+    def show(progress: Progress, /) -> None:
+        if not tasks:
+            bars.start()  # an error before any work prints its line alone
+        if progress.stage not in tasks:
+            tasks[progress.stage] = bars.add_task(progress.stage, total=None, note="")
+        bars.update(tasks[progress.stage], completed=progress.done, total=progress.total or None, note=progress.message)
 
+    try:
         yield show
+    finally:
+        if tasks:
+            bars.stop()

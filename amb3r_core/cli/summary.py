@@ -2,14 +2,16 @@
 
 import platform
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from amb3r_core.scene import Reconstruction
+if TYPE_CHECKING:
+    from amb3r_core.scene import Reconstruction
 
 MAX_LISTED = 8
 """How many unregistered views the table names before it counts the rest; `amb3r info` names all."""
 
 
-def summary_rows(reconstruction: Reconstruction, n_points: int, *, list_all: bool = False) -> dict[str, str]:
+def summary_rows(reconstruction: "Reconstruction", n_points: int, *, list_all: bool = False) -> dict[str, str]:
     """What a user wants to know about a scene, line by line."""
     n_all = reconstruction.n_views + len(reconstruction.unregistered)
     provenance = reconstruction.provenance
@@ -29,7 +31,7 @@ def summary_rows(reconstruction: Reconstruction, n_points: int, *, list_all: boo
     return rows
 
 
-def summary_fields(reconstruction: Reconstruction, n_points: int) -> Mapping[str, object]:
+def summary_fields(reconstruction: "Reconstruction", n_points: int) -> Mapping[str, object]:
     """The same facts as JSON values."""
     provenance = reconstruction.provenance
     return {
@@ -59,7 +61,7 @@ def peak_memory_mb() -> float:
     return max(usage) * unit / 1e6
 
 
-def _unregistered(reconstruction: Reconstruction, list_all: bool) -> str:
+def _unregistered(reconstruction: "Reconstruction", list_all: bool) -> str:
     lost = reconstruction.unregistered
     shown = lost if list_all else lost[:MAX_LISTED]
     lines = [f"{view.name}: {view.reason}" for view in shown]
@@ -68,6 +70,6 @@ def _unregistered(reconstruction: Reconstruction, list_all: bool) -> str:
     return "\n".join(lines)
 
 
-def _spread(reconstruction: Reconstruction) -> str:
+def _spread(reconstruction: "Reconstruction") -> str:
     spread = reconstruction.scale.relative_spread
     return "" if spread is None else f", spread {spread:.1%}"

@@ -1,0 +1,79 @@
+"""The command itself: quick help, versions, exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from amb3r_core.cli.main import run
+from tests.cli.conftest import amb3r, environment
+
+
+def test_help_imports_neither_torch_nor_numpy() -> None:
+    code = (
+        "import sys\nfrom amb3r_core.cli.main import run\n"
+        "try: run(['reconstruct', '--help'])\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules), sorted(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_arguments_show_the_commands() -> None:
+    done = amb3r()
+    assert done.returncode == 0
+    assert "reconstruct" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["list", "import", "fetch", "verify"])
+def test_weights_has_its_own_commands(command: str) -> None:
+    done = amb3r("weights", command, "--help")
+    assert done.returncode == 0
+    assert f"amb3r weights {command}" in done.stdout
+
+
+def test_wrong_arguments_exit_two() -> None:
+    assert amb3r("reconstruct", "photos", "--no-such-option").returncode == 2
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("amb3r ")
+
+
+def test_doctor_lists_packages_devices_and_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("torch", "devices", "extra heic", "model colmap", "model amb3r"):
+        assert word in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["info", "nowhere"], "nowhere"),
+        (["convert", "nowhere", "--to", "ply"], "nowhere"),
+        (["convert", "nowhere", "--to", "dxf"], "dxf"),
+        (["reconstruct", ".", "-o", "x", "--export", "dxf"], "dxf"),
+        (["reconstruct", ".", "-o", "x", "--model", "magic"], "magic"),
+        (["reconstruct", "-o", "x"], "no input"),
+    ],
+)
+def test_wrong_wishes_get_one_line(
+    words: list[str],
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import numpy as np
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("cwd")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "a.png")
+    monkeypatch.chdir(folder)
+    assert run(words) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ")
+    assert told in shown
+    assert shown.count("\n") == 1
