@@ -3,8 +3,6 @@
 `tests/data/goldens` holds strided arrays of two cases: two views of 84 x 112 pixels (A) and one of 70 x 98 (C). Takes 7 GB.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import psutil
 import pytest
@@ -21,10 +19,10 @@ NEEDED_BYTES = 8 * 2**30
 
 
 @pytest.fixture(scope="module")
-def network() -> Iterator[Amb3rNetwork]:
+def network() -> Amb3rNetwork:
     if psutil.virtual_memory().available < NEEDED_BYTES:
         pytest.skip("the network at its published size takes 8 GiB of free memory")
-    yield build(LARGE)
+    return build(LARGE)
 
 
 @pytest.mark.parametrize(("case", "n_views", "height", "width"), [("A", 2, 84, 112), ("C", 1, 70, 98)])

@@ -1,0 +1,171 @@
+"""Bringing a checkpoint here: from a hub, a shared drive, a mirror or a folder, going on where a broken download stopped."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote, urlparse
+
+from amb3r_core.errors import WeightsError
+from amb3r_core.optional import require
+from amb3r_core.progress import Monitor, Progress
+
+SHORT_NAMES = {
+    "vggt-1b": "hf:facebook/VGGT-1B/model.safetensors",
+    "vggt-1b-commercial": "hf:facebook/VGGT-1B-Commercial/vggt_1B_commercial.pt",
+}
+CHUNK_BYTES = 1 << 20
+TIMEOUT_S = 60
+TRIES = 5
+HTTP_PARTIAL, HTTP_RANGE_ERROR = 206, 416
+
+
+def fetch(source: str, folder: Path, *, offline: bool, monitor: Monitor) -> Path:
+    """The path of the checkpoint, after bringing it into `folder` if it is not on this machine.
+
+    source: a name in SHORT_NAMES, a file, an http(s) address, "hf:OWNER/REPO/FILE", "gdrive:ID" or a Google Drive link.
+    With `offline` only a local file will do. A download that breaks is taken up again where it stopped, now or at the next call.
+    Raises `WeightsError`, or `DependencyError` naming the extra that a hub needs.
+    """
+    source = SHORT_NAMES.get(source.lower(), source)
+    if (local := _local_file(source)) is not None:
+        return local
+    if offline:
+        raise WeightsError(f"--offline: {source} is not a file on this machine, and the network is left alone")
+    folder.mkdir(parents=True, exist_ok=True)
+    if source.startswith("hf:"):
+        return _fetch_from_hub(source.removeprefix("hf:"), folder, monitor)
+    if drive_id := _drive_id(source):
+        return _fetch_from_drive(drive_id, folder, monitor)
+    if urlparse(source).scheme in ("http", "https"):
+        return _fetch_url(source, folder, monitor)
+    raise WeightsError(
+        f"{source}: no such file, and not an address; give a file, an http(s) address, hf:OWNER/REPO/FILE, gdrive:ID "
+        f"or one of {', '.join(SHORT_NAMES)}"
+    )
+
+
+def _local_file(source: str) -> Path | None:
+    address = urlparse(source)
+    path = Path(unquote(address.path)) if address.scheme == "file" else Path(source).expanduser()
+    return path if path.is_file() else None
+
+
+def _drive_id(source: str) -> str | None:
+    if source.startswith("gdrive:"):
+        return source.removeprefix("gdrive:")
+    if urlparse(source).hostname in ("drive.google.com", "drive.usercontent.google.com"):
+        found = re.search(r"/d/([\w-]+)|[?&]id=([\w-]+)", source)
+        return (found[1] or found[2]) if found else None
+    return None
+
+
+def _fetch_from_hub(address: str, folder: Path, monitor: Monitor) -> Path:
+    owner, _, rest = address.partition("/")
+    repository, _, file = rest.partition("/")
+    if not file:
+        raise WeightsError(f"hf:{address} names no file: hf:OWNER/REPO/FILE is needed")
+    hub = require("huggingface_hub", extra="fetch", purpose="downloads from Hugging Face")
+    monitor(Progress(stage="download", message=f"{owner}/{repository}/{file}"))
+    # The hub's client resumes by itself and draws its own bar.
+    return Path(hub.hf_hub_download(f"{owner}/{repository}", file, local_dir=str(folder)))
+
+
+def _fetch_from_drive(drive_id: str, folder: Path, monitor: Monitor) -> Path:
+    drive = require("gdown", extra="fetch", purpose="downloads from Google Drive")
+    monitor(Progress(stage="download", message=f"Google Drive {drive_id}"))
+    # A trailing separator makes gdown keep the file's own name; it resumes by itself and draws its own bar.
+    path = cast(str | None, drive.download(id=drive_id, output=f"{folder}/", resume=True))
+    if path is None:
+        raise WeightsError(f"gdrive:{drive_id} could not be downloaded: check that the link is shared, or its quota")
+    return Path(path)
+
+
+def _fetch_url(address: str, folder: Path, monitor: Monitor) -> Path:
+    target = folder / (Path(unquote(urlparse(address).path)).name or "weights")
+    download = _Download(address=address, target=target)
+    for attempt in range(TRIES):
+        before = download.n_bytes
+        try:
+            download.run(monitor)
+        except urllib.error.HTTPError as error:
+            raise WeightsError(f"{address}: the server says {error.code} {error.reason}") from error
+        except (OSError, HTTPException) as error:
+            if attempt == TRIES - 1 or download.n_bytes == before:
+                stopped = f"{address}: the connection failed ({error}) after {download.n_bytes} bytes"
+                raise WeightsError(f"{stopped}; the same command goes on from there") from error
+        else:
+            return target
+    raise AssertionError("the last attempt returns or raises")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Download:
+    """One file on its way: TARGET.partial holds what came, TARGET.partial.json which version of the file it is of."""
+
+    address: str
+    target: Path
+
+    @property
+    def partial(self) -> Path:
+        return self.target.with_name(self.target.name + ".partial")
+
+    @property
+    def stamp(self) -> Path:
+        return self.target.with_name(self.target.name + ".partial.json")
+
+    @property
+    def n_bytes(self) -> int:
+        return self.partial.stat().st_size if self.partial.is_file() else 0
+
+    def run(self, monitor: Monitor) -> None:
+        """Brings the rest of the file; `OSError` when the connection ends early."""
+        request = urllib.request.Request(self.address)
+        if self.n_bytes and (version := self._version()):
+            request.add_header("Range", f"bytes={self.n_bytes}-")
+            # The server sends the whole file if it has another one by now.
+            request.add_header("If-Range", version)
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+                self._receive(response, monitor)
+        except urllib.error.HTTPError as error:
+            if error.code != HTTP_RANGE_ERROR or error.headers.get("Content-Range") != f"bytes */{self.n_bytes}":
+                raise
+        self.stamp.unlink(missing_ok=True)
+        self.partial.replace(self.target)
+
+    def _receive(self, response: HTTPResponse, monitor: Monitor) -> None:
+        done = self.n_bytes if response.status == HTTP_PARTIAL else 0
+        total = done + int(response.headers.get("Content-Length", 0))
+        if not done:
+            self._remember(response)
+        with self.partial.open("ab" if done else "wb") as file:
+            while chunk := response.read(CHUNK_BYTES):
+                file.write(chunk)
+                done += len(chunk)
+                monitor(Progress(stage="download", done=done, total=max(total, done), message=self.target.name))
+        if done < total:
+            raise ConnectionError(f"{total - done} bytes are missing")
+
+    def _remember(self, response: HTTPResponse) -> None:
+        """Keeps the version the server names; without one a broken download has to start over."""
+        etag = response.headers.get("ETag")
+        is_strong = etag is not None and not etag.startswith("W/")
+        version = etag if is_strong else response.headers.get("Last-Modified")
+        self.stamp.write_text(json.dumps({"address": self.address, "version": version}), encoding="utf-8")
+
+    def _version(self) -> str | None:
+        if not self.stamp.is_file():
+            return None
+        stamp = cast(dict[str, str | None], json.loads(self.stamp.read_text(encoding="utf-8")))
+        return stamp["version"] if stamp.get("address") == self.address else None
+
+
+def discard(path: Path, folder: Path) -> None:
+    """Deletes a file that was fetched into `folder`; a file that was on this machine before is left alone."""
+    if path.is_relative_to(folder):
+        path.unlink(missing_ok=True)
