@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from amb3r_core.conventions import (
     OPENCV_FROM_OPENGL,
@@ -16,7 +15,8 @@ from amb3r_core.conventions import (
     up_axis_rotation,
 )
 
-ROTATIONS = Rotation.random(50, random_state=3).as_matrix()
+QUATERNIONS = np.random.default_rng(3).normal(size=(50, 4))
+ROTATIONS = np.array([rotation_from_quaternion(quaternion) for quaternion in QUATERNIONS])
 HALF_TURNS = [np.diag([1.0, -1.0, -1.0]), np.diag([-1.0, 1.0, -1.0]), np.diag([-1.0, -1.0, 1.0]), np.eye(3)]
 
 
@@ -34,10 +34,13 @@ def test_a_rotation_survives_its_quaternion(R: np.ndarray):
     assert np.allclose(rotation_from_quaternion(quaternion), R, atol=1e-12)
 
 
-def test_quaternions_are_wxyz_as_scipy_has_them_rotated():
-    x, y, z, w = Rotation.from_matrix(ROTATIONS[0]).as_quat()
-    expected = np.array([w, x, y, z]) * np.sign(w)
-    assert np.allclose(quaternion_from_rotation(ROTATIONS[0]), expected)
+def test_quaternions_are_wxyz_and_turn_counterclockwise():
+    R = rotation_from_quaternion(np.array([np.cos(0.2), 0.0, 0.0, np.sin(0.2)]))
+    assert np.allclose(R @ [1.0, 0.0, 0.0], [np.cos(0.4), np.sin(0.4), 0.0])
+    for quaternion, R in zip(QUATERNIONS, ROTATIONS, strict=True):
+        unit = quaternion / np.linalg.norm(quaternion) * np.sign(quaternion[0])
+        assert np.allclose(quaternion_from_rotation(R), unit)
+        assert np.isclose(np.linalg.det(R), 1.0)
 
 
 def test_a_quaternion_of_any_length_is_a_rotation_but_zero_is_not():
@@ -73,7 +76,8 @@ def test_up_is_turned_into_the_named_axis():
 
 
 def test_people_who_hold_cameras_upright_tell_where_up_is():
-    upright = np.array([rigid(Rotation.from_euler("y", angle).as_matrix(), np.zeros(3)) for angle in (0, 1, 2.5)])
+    turns = [rotation_from_quaternion(np.array([np.cos(angle), 0.0, np.sin(angle), 0.0])) for angle in (0, 0.5, 1.2)]
+    upright = np.array([rigid(R, np.zeros(3)) for R in turns])
     assert np.allclose(mean_up_direction(upright), [0, -1, 0])
     opposed = np.array([np.eye(4), np.diag([-1.0, -1.0, 1.0, 1.0])])
     assert np.allclose(mean_up_direction(opposed), [0, -1, 0])

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import pytest
 
 from tests.fakes import fake_room
+
+Image = pytest.importorskip("PIL.Image")
 
 
 def test_every_view_shows_varied_surfaces_at_room_distances():

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pycolmap
 import pytest
 
 from amb3r_core.export.colmap import export_colmap, export_colmap_text
 from amb3r_core.fusion import fuse
 from tests.fakes import fake_room
+
+pycolmap = pytest.importorskip("pycolmap")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plyfile import PlyData
 
 from amb3r_core.conventions import rotation_from_quaternion
 from amb3r_core.errors import InputError
@@ -13,6 +12,8 @@ from amb3r_core.export import gaussians
 from amb3r_core.export.gaussians import export_gaussians, normals_world, quaternions_of_normals
 from amb3r_core.fusion import fuse
 from tests.fakes import ROOM, fake_room
+
+PlyData = pytest.importorskip("plyfile").PlyData
 
 SCENE = fake_room(4, 96, 72, world="room").reconstruction
 CLOUD = fuse(SCENE)

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trimesh
 
 from amb3r_core.export.glb import export_glb, gltf_from_world, linear_colors
 from amb3r_core.fusion import fuse
 from amb3r_core.thinning import empty_cloud
 from tests.fakes import fake_room
 
+trimesh = pytest.importorskip("trimesh")
+
 SCENE = fake_room(3, mixed=True, principal_offset=(0.1, -0.05)).reconstruction
 CLOUD = fuse(SCENE)
 
 
-def load(path: Path) -> trimesh.Scene:
+def load(path: Path) -> object:
     return trimesh.load(path, file_type="glb")
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.image_files import crop_camera, place_images
 from amb3r_core.scene import Reconstruction
 from tests.fakes import fake_room
+
+Image = pytest.importorskip("PIL.Image")
 
 
 def renamed(scene: Reconstruction, *names: str) -> Reconstruction:

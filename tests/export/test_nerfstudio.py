@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from plyfile import PlyData
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.nerfstudio import depth_steps, export_nerfstudio, seed_cloud, z_up_from_world
@@ -15,6 +13,9 @@ from amb3r_core.export.png import write_png
 from amb3r_core.fusion import fuse
 from amb3r_core.scene import PointCloud
 from tests.fakes import fake_room
+
+PlyData = pytest.importorskip("plyfile").PlyData
+Image = pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plyfile import PlyData
 
 from amb3r_core.errors import FormatError
 from amb3r_core.export.ply import count_vertices, export_ply, read_cloud, read_vertices
 from amb3r_core.fusion import fuse
 from amb3r_core.scene import Scale
 from tests.fakes import fake_room
+
+PlyData = pytest.importorskip("plyfile").PlyData
 
 SCENE = fake_room(3).reconstruction
 CLOUD = fuse(SCENE)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from amb3r_core.export.png import write_png
+
+Image = pytest.importorskip("PIL.Image")
 
 RANDOM = np.random.default_rng(0)
 IMAGES = [

@@ -9,16 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pycolmap
 import pytest
-import trimesh
-from evo.tools import file_interface
-from plyfile import PlyData
 
 from amb3r_core.export import export_scene
 from amb3r_core.fusion import fuse
 from amb3r_core.scene import Reconstruction
 from tests.fakes import fake_room
+
+PlyData = pytest.importorskip("plyfile").PlyData
+trimesh = pytest.importorskip("trimesh")
+pycolmap = pytest.importorskip("pycolmap")
+file_interface = pytest.importorskip("evo.tools.file_interface")
 
 TOLERANCE_PX = 1e-3
 Projector = Callable[[int, np.ndarray], np.ndarray]

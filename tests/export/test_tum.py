@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from evo.tools import file_interface
+import pytest
 
 from amb3r_core.export.tum import export_tum
 from tests.fakes import fake_room
+
+file_interface = pytest.importorskip("evo.tools.file_interface")
 
 SCENE = fake_room(5).reconstruction
 
