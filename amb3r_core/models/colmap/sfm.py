@@ -5,26 +5,25 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pycolmap
 
 from amb3r_core.conventions import invert
 from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.models.colmap import attempts
-from amb3r_core.models.colmap.cameras import colmap_cameras, photo_camera, radial_k1
-from amb3r_core.models.colmap.database import photo_of, write_database
+from amb3r_core.models.colmap.cameras import colmap_cameras
+from amb3r_core.models.colmap.database import write_database
 from amb3r_core.models.colmap.features import FeatureConfig, Features, find_features
+from amb3r_core.models.colmap.mapping import Float64
 from amb3r_core.models.colmap.matching import MatchConfig, VerifiedPair, match_pairs
 from amb3r_core.models.colmap.pairing import choose_pairs
 from amb3r_core.models.colmap.photos import Photo
-from amb3r_core.models.colmap.sparse import AttemptScore, Float64, Observations, SparseModel, SparseView
+from amb3r_core.models.colmap.result import MIN_FEATURES, to_sparse
+from amb3r_core.models.colmap.solve import CHOSEN, Attempt, Mapper, model_path
+from amb3r_core.models.colmap.sparse import SparseModel
 from amb3r_core.progress import Monitor, silent
-
-MIN_FEATURES = 15
-"""A photo with fewer cannot be verified against another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,41 +73,52 @@ def reconstruct_sparse(
     )
     database = scratch / "database.db"
     write_database(database, [photo.name for photo in photos], cameras, features, pairs)
-    scores = _attempt(photos, cameras, pairs, database, scratch / "attempts", config, monitor)
+    folder = scratch / "attempts"
+    folder.mkdir(exist_ok=True)
+    task = attempts.MappingTask(
+        database=database,
+        folder=folder,
+        n_photos=len(photos),
+        n_placeable=largest_group(len(photos), pairs),
+        cam_from_world=_known_poses(photos, pairs),
+    )
+    scores = attempts.run_attempts(_waves(task, cameras, pairs, config.seed), task, config.n_processes, monitor)
     winner = attempts.choose(scores)
     if winner is None:
         raise RegistrationError(_nothing_placed(features, pairs))
-    model = pycolmap.Reconstruction(attempts.model_path(scratch / "attempts", winner.name))
-    return _to_sparse(model, photos, features, pairs, cameras, winner, scores)
+    final = attempts.simplify(winner, task, config.seed, monitor)
+    model = pycolmap.Reconstruction(model_path(folder, CHOSEN))
+    return to_sparse(model, photos, features, pairs, cameras, replace(final, name=winner.name), scores)
 
 
-def _attempt(
-    photos: Sequence[Photo],
-    cameras: Sequence[pycolmap.Camera],
-    pairs: Sequence[VerifiedPair],
-    database: Path,
-    folder: Path,
-    config: SfmConfig,
-    monitor: Monitor,
-) -> list[AttemptScore]:
-    """Scores of the attempts; with usable known poses there is only one, which keeps them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not pairs:
-        return []
+def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:
+    """How many photos the largest group holds that verified pairs connect."""
+    group = list(range(n_photos))
+    for pair in pairs:
+        kept, joined = sorted((group[pair.first], group[pair.second]))
+        group = [kept if number == joined else number for number in group]
+    return max(group.count(number) for number in set(group))
+
+
+def _known_poses(photos: Sequence[Photo], pairs: Sequence[VerifiedPair]) -> dict[int, Float64]:
+    """World-to-camera poses (3, 4) by image id; none unless two photos of a verified pair have one."""
     poses = {
         index + 1: invert(photo.known_cam_to_world)[:3]
         for index, photo in enumerate(photos)
         if photo.known_cam_to_world is not None
     }
-    if any(pair.first + 1 in poses and pair.second + 1 in poses for pair in pairs):
-        waves = [[attempts.Attempt(name="known-poses", mapper=attempts.Mapper.POSED, seed=config.seed)]]
-    else:
-        poses = {}
-        waves = attempts.plan(
-            len(photos), focal_is_known=all(camera.has_prior_focal_length for camera in cameras), seed=config.seed
-        )
-    task = attempts.MappingTask(database=database, folder=folder, n_photos=len(photos), cam_from_world=poses)
-    return attempts.run_attempts(waves, task, config.n_processes, monitor)
+    return poses if any(pair.first + 1 in poses and pair.second + 1 in poses for pair in pairs) else {}
+
+
+def _waves(
+    task: attempts.MappingTask, cameras: Sequence[pycolmap.Camera], pairs: Sequence[VerifiedPair], seed: int
+) -> list[list[Attempt]]:
+    """What to try: with usable known poses one attempt, which keeps them; without pairs nothing."""
+    if not pairs:
+        return []
+    if task.cam_from_world:
+        return [[Attempt(name="known-poses", mapper=Mapper.POSED, seed=seed)]]
+    return attempts.plan(task.n_photos, focal_is_known=all(camera.has_prior_focal_length for camera in cameras), seed=seed)
 
 
 def _nothing_placed(features: Sequence[Features], pairs: Sequence[VerifiedPair]) -> str:
@@ -118,108 +128,3 @@ def _nothing_placed(features: Sequence[Features], pairs: Sequence[VerifiedPair])
         + (f", and {empty} photos have next to no texture" if empty else "")
         + "; take photos that overlap by half or more, from different places"
     )
-
-
-def _to_sparse(
-    model: pycolmap.Reconstruction,
-    photos: Sequence[Photo],
-    features: Sequence[Features],
-    pairs: Sequence[VerifiedPair],
-    cameras: Sequence[pycolmap.Camera],
-    winner: AttemptScore,
-    scores: Sequence[AttemptScore],
-) -> SparseModel:
-    point_ids = sorted(model.point3D_ids())
-    index_of = {point_id: index for index, point_id in enumerate(point_ids)}
-    placed = {photo_of(image_id): image_id for image_id in model.reg_image_ids()}
-    world = _world_of_single_pose(model, photos, placed)
-    views: list[SparseView] = []
-    for index, photo in enumerate(photos):
-        image_id = placed.get(index)
-        camera = model.camera(model.image(image_id).camera_id) if image_id is not None else _camera_of(model, cameras[index])
-        pose = None if image_id is None else _pose(model, image_id, photo, world)
-        reason = "" if image_id is not None else _reason(index, features, pairs, placed, model)
-        views.append(
-            SparseView(
-                name=photo.name,
-                camera=photo_camera(photo, camera),
-                radial_k1=radial_k1(camera),
-                cam_to_world=pose,
-                reason=reason,
-                observations=_observations(model, image_id, index_of, photo, features[index]),
-            )
-        )
-    points = np.array([model.point3D(point_id).xyz for point_id in point_ids]).reshape(-1, 3)
-    return SparseModel(
-        views=tuple(views),
-        points=points @ world[:3, :3].T + world[:3, 3],
-        track_lengths=np.array([model.point3D(point_id).track.length() for point_id in point_ids], np.int64),
-        mean_error_px=winner.mean_error_px,
-        chosen=winner.name,
-        attempts=tuple(scores),
-    )
-
-
-def _world_of_single_pose(model: pycolmap.Reconstruction, photos: Sequence[Photo], placed: dict[int, int]) -> Float64:
-    """The rigid motion (4, 4) that takes the first placed known pose to where it is known to be; identity without one."""
-    for index, image_id in sorted(placed.items()):
-        known = photos[index].known_cam_to_world
-        if known is not None:
-            return known @ _cam_from_world(model, image_id)
-    return np.eye(4)
-
-
-def _pose(model: pycolmap.Reconstruction, image_id: int, photo: Photo, world: Float64) -> Float64:
-    pose = world @ invert(_cam_from_world(model, image_id))
-    known = photo.known_cam_to_world
-    # A pose that was held fixed comes back as the very numbers that were given.
-    return known.copy() if known is not None and np.allclose(pose, known, rtol=0.0, atol=1e-6) else pose
-
-
-def _cam_from_world(model: pycolmap.Reconstruction, image_id: int) -> Float64:
-    return np.vstack([model.image(image_id).cam_from_world().matrix(), [0.0, 0.0, 0.0, 1.0]])
-
-
-def _camera_of(model: pycolmap.Reconstruction, camera: pycolmap.Camera) -> pycolmap.Camera:
-    """The refined camera that a photo which was not placed shares with others, or its own first guess."""
-    return model.camera(camera.camera_id) if camera.camera_id in model.cameras else camera
-
-
-def _observations(
-    model: pycolmap.Reconstruction, image_id: int | None, index_of: dict[int, int], photo: Photo, found: Features
-) -> Observations:
-    if image_id is None:
-        return Observations(point_index=np.zeros(0, np.int64), pixels=np.zeros((0, 2)))
-    seen = [point for point in model.image(image_id).points2D if point.has_point3D()]
-    pixels = np.array([point.xy for point in seen], np.float64).reshape(-1, 2)
-    scale = np.array([photo.width / found.width, photo.height / found.height])
-    return Observations(
-        point_index=np.array([index_of[point.point3D_id] for point in seen], np.int64), pixels=pixels * scale - 0.5
-    )
-
-
-def _reason(
-    index: int,
-    features: Sequence[Features],
-    pairs: Sequence[VerifiedPair],
-    placed: dict[int, int],
-    model: pycolmap.Reconstruction,
-) -> str:
-    """Why a photo is not in the model, in words for its owner."""
-    if features[index].count == 0:
-        return "no features"
-    if features[index].count < MIN_FEATURES:
-        return f"too few features ({features[index].count})"
-    own = [pair for pair in pairs if index in (pair.first, pair.second)]
-    if not own:
-        return "no verified matches with the rest"
-    common: set[int] = set()
-    for pair in own:
-        other = pair.second if pair.first == index else pair.first
-        if other in placed:
-            mine, theirs = pair.matches.T if pair.first == index else pair.matches.T[::-1]
-            points = model.image(placed[other]).points2D
-            common |= {int(a) for a, b in zip(mine, theirs, strict=True) if points[int(b)].has_point3D()}
-    if not common:
-        return "it matches only photos that could not be placed either"
-    return f"too few points in common ({len(common)})"

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from amb3r_core.models.colmap import attempts, features
+from amb3r_core.models.colmap import features, solve
 
 TASKS: Mapping[str, Callable[..., None]] = {
     "features": features.extract_files,
-    "attempt": attempts.run_attempt,
+    "attempt": solve.run_attempt,
+    "simplification": solve.run_simplification,
 }
 ORPHAN_EXIT_CODE = 3
 STANDARD_INPUT = 0

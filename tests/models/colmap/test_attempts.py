@@ -2,7 +2,8 @@
 
 import pytest
 
-from amb3r_core.models.colmap.attempts import Mapper, choose, is_settled, plan
+from amb3r_core.models.colmap.attempts import choose, is_settled, plan
+from amb3r_core.models.colmap.solve import Mapper
 from amb3r_core.models.colmap.sparse import AttemptScore
 
 

@@ -1,0 +1,208 @@
+"""One attempt at a model, as a worker process makes it: map, polish, score, store."""
+
+# pycolmap types its arrays as unknown to a strict checker.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+
+from amb3r_core.models.colmap import mapping
+from amb3r_core.models.colmap.cameras import is_known
+from amb3r_core.models.colmap.mapping import Tuning
+from amb3r_core.models.colmap.sparse import AttemptScore
+
+MIN_CORNER_SHIFT_PX = 0.5
+PLAUSIBLE_FOCAL_RATIO = (0.35, 5.0)
+"""Focal length over the longer side, from a 110 degree lens to a long telephoto; outside, a model counts a tenth."""
+
+IMPLAUSIBLE_FACTOR = 0.1
+CHOSEN = "chosen"
+"""The name of the winner after its simplification."""
+
+MIN_PHOTOS_FOR_DISTORTION = 4
+MIN_PHOTOS_FOR_FOCAL = 3
+
+
+class Mapper(Enum):
+    INCREMENTAL = "incremental"
+    GLOBAL = "global"
+    PAIR = "pair"
+    POSED = "posed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One way to a model.
+
+    calibrate: estimate unknown focal lengths from the view graph first. focal_ratio: start unknown cameras at this focal
+    length over the longer side. is_relaxed: thresholds for few or wide-baseline views.
+    """
+
+    name: str
+    mapper: Mapper
+    calibrate: bool = False
+    focal_ratio: float | None = None
+    is_relaxed: bool = False
+    seed: int = 0
+
+
+def run_attempt(
+    attempt: dict[str, object], database: str, folder: str, n_photos: int, poses: Mapping[str, list[list[float]]]
+) -> None:
+    """Worker task: maps, polishes, scores, and stores the model as `folder/name` and its score as `folder/name.json`."""
+    pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
+    spec = Attempt(**{**attempt, "mapper": Mapper(attempt["mapper"])})  # pyright: ignore[reportArgumentType]
+    work = Path(folder) / f"{spec.name}.work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    own_database = Path(shutil.copy(database, work / "database.db"))
+    model = _map(spec, own_database, work, n_photos, {int(key): np.array(pose) for key, pose in poses.items()})
+    if model is None:
+        store_score(Path(folder), AttemptScore(name=spec.name, problem="no initial pair of photos could be found"))
+    else:
+        keep_poses = spec.mapper is Mapper.POSED
+        # The common database, not the attempt's own: calibration drops matches, and supports must be comparable.
+        mapping.polish(Path(database), model, _polish_tuning(spec.seed, n_photos), keep_poses=keep_poses)
+        store_model(Path(folder), spec.name, model)
+        store_score(Path(folder), _score(spec.name, model))
+    shutil.rmtree(work)
+
+
+def run_simplification(name: str, keep_poses: bool, database: str, folder: str, n_photos: int, seed: int) -> None:
+    """Worker task: stores the attempt `name` as `folder/chosen`, without its distortion where that loses nothing.
+
+    Distortion goes when it moves no pixel visibly or explains nothing more. With few views the two models often explain
+    equally much; a free coefficient then does less harm to poses than a wrong zero.
+    """
+    pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
+    model = pycolmap.Reconstruction(model_path(Path(folder), name))
+    tuning = _polish_tuning(seed, n_photos)
+    shifts = [_corner_shift_px(camera) for camera in model.cameras.values()]
+    if tuning.refine_distortion and any(shifts):
+        plain = pycolmap.Reconstruction(model)
+        for camera in plain.cameras.values():
+            _drop_distortion(camera)
+        pinhole = mapping.relaxed(seed=seed, refine_focal=tuning.refine_focal, refine_distortion=False)
+        mapping.polish(Path(database), plain, pinhole, keep_poses=keep_poses)
+        places_all = plain.num_reg_images() >= model.num_reg_images()
+        if places_all and (max(shifts) < MIN_CORNER_SHIFT_PX or mapping.support(plain) >= mapping.support(model)):
+            model = plain
+    store_model(Path(folder), CHOSEN, model)
+    store_score(Path(folder), _score(CHOSEN, model))
+
+
+def _map(
+    spec: Attempt, database: Path, work: Path, n_photos: int, poses: Mapping[int, mapping.Float64]
+) -> pycolmap.Reconstruction | None:
+    if spec.mapper is Mapper.POSED:
+        return mapping.posed_model(database, poses)
+    if spec.focal_ratio is not None:
+        _set_focal(database, spec.focal_ratio)
+    if spec.calibrate:
+        mapping.calibrate_view_graph(database, spec.seed)
+    refine = _polish_tuning(spec.seed, n_photos)
+    if spec.mapper is Mapper.PAIR:
+        return mapping.pair_model(database, refine)
+    if spec.mapper is Mapper.GLOBAL:
+        return mapping.run_global(database, work, refine)
+    if not spec.is_relaxed:
+        refine = Tuning(seed=spec.seed, refine_focal=refine.refine_focal, refine_distortion=refine.refine_distortion)
+    return mapping.run_incremental(database, work, refine, _Counter(work.with_suffix(".count")))
+
+
+class _Counter:
+    """Counts placed photos in a file, for the parent to show."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 2
+
+    def __call__(self) -> None:
+        self.count += 1
+        self.path.write_text(str(self.count))
+
+
+def _polish_tuning(seed: int, n_photos: int) -> Tuning:
+    """Few photos do not determine every parameter: two leave the focal length open, three its distortion."""
+    return mapping.relaxed(
+        seed=seed,
+        refine_focal=n_photos >= MIN_PHOTOS_FOR_FOCAL,
+        refine_distortion=n_photos >= MIN_PHOTOS_FOR_DISTORTION,
+    )
+
+
+def _corner_shift_px(camera: pycolmap.Camera) -> float:
+    """How far the distortion moves the image's corner, in pixels at the working size."""
+    if is_known(camera):
+        return 0.0
+    corner = np.hypot(camera.width, camera.height) / 2.0
+    return float(abs(camera.params[-1]) * (corner / camera.mean_focal_length()) ** 2 * corner)
+
+
+def _drop_distortion(camera: pycolmap.Camera) -> None:
+    if not is_known(camera):
+        camera.params = [*camera.params[:3], 0.0]
+
+
+def _set_focal(database: Path, focal_ratio: float) -> None:
+    with pycolmap.Database.open(database) as opened:
+        for camera in opened.read_all_cameras():
+            if not camera.has_prior_focal_length:
+                camera.focal_length = focal_ratio * max(camera.width, camera.height)
+                opened.update_camera(camera)
+
+
+def _score(name: str, model: pycolmap.Reconstruction) -> AttemptScore:
+    used = {model.image(image_id).camera_id for image_id in model.reg_image_ids()}
+    ratios = [
+        model.camera(camera_id).mean_focal_length() / max(model.camera(camera_id).width, model.camera(camera_id).height)
+        for camera_id in sorted(used)
+        if not is_known(model.camera(camera_id))
+    ]
+    low, high = PLAUSIBLE_FOCAL_RATIO
+    is_plausible = all(low <= ratio <= high for ratio in ratios)
+    model.update_point_3d_errors()
+    return AttemptScore(
+        name=name,
+        n_registered=model.num_reg_images(),
+        n_points=model.num_points3D(),
+        n_observations=model.compute_num_observations(),
+        mean_error_px=model.compute_mean_reprojection_error(),
+        focal_ratio=float(np.median(ratios)) if ratios else 0.0,
+        support=mapping.support(model) * (1.0 if is_plausible else IMPLAUSIBLE_FACTOR),
+    )
+
+
+def model_path(folder: Path, name: str) -> Path:
+    return folder / name
+
+
+def score_path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"
+
+
+def store_score(folder: Path, score: AttemptScore) -> None:
+    path = score_path(folder, score.name)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(asdict(score)))
+    os.replace(unfinished, path)
+
+
+def load_score(path: Path) -> AttemptScore:
+    return AttemptScore(**json.loads(path.read_text()))
+
+
+def store_model(folder: Path, name: str, model: pycolmap.Reconstruction) -> None:
+    """Replaces an older model of that name; the score is written after it and says that it is whole."""
+    path = model_path(folder, name)
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    model.write_binary(path)
