@@ -12,7 +12,7 @@ from PIL import Image
 
 from amb3r_core.bridge import uint8_array
 from amb3r_core.images import Frame
-from amb3r_core.pipelines.assemble import undistort
+from amb3r_core.lens import undistort
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene import Reconstruction, UInt8, View
 

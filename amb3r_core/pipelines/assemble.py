@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from amb3r_core.bridge import float32_array, float64_array, floats, ints, uint8_array
 from amb3r_core.conventions import mean_up_direction
+from amb3r_core.lens import undistort
 from amb3r_core.models.api import ImageBatch, Prediction
 from amb3r_core.scene import (
     Dense,
@@ -95,21 +95,6 @@ def grid_rgb(batch: ImageBatch, prediction: Prediction, chosen: Tensor) -> UInt8
             pixels = undistort(pixels, prediction.intrinsics[index].cpu(), k1[index])
         rgb[row] = uint8_array((pixels.clamp(0, 1) * 255.0).round().permute(1, 2, 0))
     return rgb
-
-
-def undistort(pixels: Tensor, intrinsics: Tensor, k1: float) -> Tensor:
-    """The image (C, H, W) a pinhole with these intrinsics (3, 3) would have taken; k1 is COLMAP's SIMPLE_RADIAL coefficient.
-
-    Bilinear; pixels that the photo does not show repeat its border.
-    """
-    height, width = pixels.shape[-2:]
-    fx, fy, cx, cy = (float(intrinsics[i, j]) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
-    x = (torch.arange(width, dtype=torch.float64) - cx) / fx
-    y = (torch.arange(height, dtype=torch.float64) - cy) / fy
-    bend = 1.0 + k1 * (x[None, :] ** 2 + y[:, None] ** 2)
-    u, v = fx * x[None, :] * bend + cx, fy * y[:, None] * bend + cy
-    grid = torch.stack([(2 * u + 1) / width - 1, (2 * v + 1) / height - 1], dim=-1).to(pixels.dtype)
-    return F.grid_sample(pixels[None], grid[None], mode="bilinear", padding_mode="border", align_corners=False)[0]
 
 
 def _radial_k1(prediction: Prediction) -> list[float]:

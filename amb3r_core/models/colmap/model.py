@@ -12,13 +12,13 @@ from torch import Tensor
 from amb3r_core.bridge import float32_array
 from amb3r_core.conventions import invert
 from amb3r_core.images import Frame
+from amb3r_core.lens import undistort
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
 from amb3r_core.models.colmap.dense import DenseConfig, densify
 from amb3r_core.models.colmap.neighbours import SparseScene
 from amb3r_core.models.colmap.photos import Photo
 from amb3r_core.models.colmap.sfm import SfmConfig, reconstruct_sparse
 from amb3r_core.models.colmap.sparse import SparseModel, SparseView
-from amb3r_core.pipelines.assemble import undistort
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene import Float64, PinholeCamera, WeightsInfo
 
