@@ -52,7 +52,7 @@ class DenseConfig:
     refine_steps: int = 3
     refine_radius: int = 3
     refine_stiffness: float = 0.3
-    confidence_scale: float = 0.1
+    confidence_scale: float = 0.15
 
     def __post_init__(self) -> None:
         if not 3 <= self.min_hypotheses <= self.max_hypotheses:
@@ -125,7 +125,10 @@ class Stereo:
         return int(min(max(round(span), self.config.min_hypotheses), self.config.max_hypotheses))
 
     def sweep(self, view: int) -> Sweep:
-        """The semi-global depth of one view and how much better it is than any other depth."""
+        """The semi-global depth of one view and how much better it is than any other depth; all zero without neighbours."""
+        if not self.neighbours[view]:
+            nothing = torch.zeros(self.levels[0].size, device=self.pixels.device)
+            return Sweep(inverse_depth=nothing, margin=nothing, step=0.0)
         finest = self.levels[0]
         count = self.n_hypotheses(view, self.warps(view, finest.intrinsics, finest.size))
         low, high = self.ranges[view]
@@ -184,7 +187,9 @@ class Stereo:
 
     def answer(self, view: int, sweeps: list[Sweep]) -> tuple[Tensor, Tensor]:
         """A view's depth and confidence at full size, both (H, W)."""
-        known = self.valid[view] & bool(self.neighbours[view])
+        known = self.valid[view]
+        if not self.neighbours[view]:
+            return torch.zeros(known.shape, device=known.device), torch.ones(known.shape, device=known.device)
         inverse_depth = self.full_size(view, sweeps[view])
         score = upsample(self.score(view, sweeps), (inverse_depth.shape[0], inverse_depth.shape[1]))
         confidence = 1 + score / self.config.confidence_scale

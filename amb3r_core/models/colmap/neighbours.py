@@ -60,9 +60,13 @@ def angle_weight(angle_deg: Tensor, config: NeighbourConfig) -> Tensor:
 
 
 def viewing_angles_deg(points: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """The angles (M,) at points (M, 3) between the rays to two camera centres (3,)."""
-    a, b = first - points, second - points
-    return torch.rad2deg(torch.atan2(torch.cross(a, b, dim=-1).square().sum(-1).sqrt(), (a * b).sum(-1)))
+    """The angles (...,) at points (..., 3) between the rays to two camera centres (..., 3) that broadcast with them."""
+    chord = (_directions(first - points) - _directions(second - points)).square().sum(-1).sqrt()
+    return torch.rad2deg(2 * torch.asin((chord / 2).clamp(max=1)))
+
+
+def _directions(vectors: Tensor) -> Tensor:
+    return vectors / vectors.square().sum(-1, keepdim=True).sqrt().clamp(min=1e-12)
 
 
 def probe_points(scene: SparseScene, view: int, inverse_range: tuple[float, float]) -> Tensor:
@@ -90,31 +94,28 @@ def select_neighbours(scene: SparseScene, inverse_ranges: list[tuple[float, floa
         seen[view, points] = True
     chosen: list[list[int]] = []
     for view in range(n_views):
-        probes = probe_points(scene, view, inverse_ranges[view])
-        scores = {
-            other: _pair_score(scene, view, other, scene.points[seen[view] & seen[other]], int(seen[view].sum()), probes, config)
-            for other in range(n_views)
-            if other != view
-        }
-        ranked = sorted(scores, key=lambda other: (-scores[other], other))
-        chosen.append([other for other in ranked if scores[other] > config.min_score][: config.count])
+        scores = _scores(scene, view, seen, probe_points(scene, view, inverse_ranges[view]), config)
+        scores[view] = 0.0
+        ranked = [int(other) for other in scores.argsort(descending=True, stable=True)[: config.count]]
+        chosen.append([other for other in ranked if float(scores[other]) > config.min_score])
     return chosen
 
 
-def _pair_score(
-    scene: SparseScene, view: int, other: int, shared: Tensor, n_seen: int, probes: Tensor, config: NeighbourConfig
-) -> float:
-    in_frame, _ = points_in_frame(scene, other, probes)
-    facing = float((scene.cam_to_world[view, :3, 2] * scene.cam_to_world[other, :3, 2]).sum())
-    probed = float((_match_weight(scene, view, other, probes, config) * in_frame).mean()) * max(facing, 0.0)
-    return probed + float(_match_weight(scene, view, other, shared, config).sum()) / max(n_seen, 1)
+def _scores(scene: SparseScene, view: int, seen: Tensor, probes: Tensor, config: NeighbourConfig) -> Tensor:
+    """How well each view (N,) would serve as a neighbour of one. seen (N, M): which view observes which point."""
+    own = seen[view]
+    shared = (_match_weights(scene, view, scene.points[own], config) * seen[:, own]).sum(-1) / max(int(own.sum()), 1)
+    in_frame = torch.stack([points_in_frame(scene, other, probes)[0] for other in range(len(seen))])
+    facing = (scene.cam_to_world[:, :3, 2] @ scene.cam_to_world[view, :3, 2]).clamp(min=0)
+    return shared + facing * (_match_weights(scene, view, probes, config) * in_frame).mean(-1)
 
 
-def _match_weight(scene: SparseScene, view: int, other: int, points: Tensor, config: NeighbourConfig) -> Tensor:
-    """How well windows at points (M, 3) can be matched between two views, 0 to 1."""
-    centres = scene.cam_to_world[[view, other], :3, 3]
-    near, far = ((points - centre).square().sum(-1).sqrt().clamp(min=1e-9) for centre in centres)
-    return angle_weight(viewing_angles_deg(points, centres[0], centres[1]), config) * torch.minimum(near / far, far / near)
+def _match_weights(scene: SparseScene, view: int, points: Tensor, config: NeighbourConfig) -> Tensor:
+    """How well windows at points (M, 3) can be matched between one view and each (N, M), 0 to 1."""
+    centres = scene.cam_to_world[:, None, :3, 3]
+    distances = (points - centres).square().sum(-1).sqrt().clamp(min=1e-9)
+    likeness = torch.minimum(distances / distances[view], distances[view] / distances)
+    return angle_weight(viewing_angles_deg(points, centres, centres[view]), config) * likeness
 
 
 def inverse_depth_range(scene: SparseScene, view: int) -> tuple[float, float]:

@@ -119,7 +119,8 @@ def similarity_volume(
 ) -> Tensor:
     """How alike the windows are, in [0, 1], (D, h, w): the mean of the better half of the neighbours' correlations.
 
-    reference (h, w) and neighbours: normalised images; inverse_depths (D,) or (D, h, w). What a neighbour does not see counts 0.
+    reference (h, w) and neighbours (at least one): normalised images; inverse_depths (D,) or (D, h, w).
+    What a neighbour does not see counts 0.
     """
     area = float((2 * radius + 1) ** 2)
     if inverse_depths.ndim == 1:
