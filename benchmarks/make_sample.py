@@ -2,7 +2,8 @@
 
     python benchmarks/make_sample.py --output amb3r_core/sample
 
-needs Blender as a Python module (`pip install bpy`), no network and no graphics card. The pictures depend on the seed alone.
+needs Blender as a Python module (`pip install bpy`), no network and no graphics card. The scene depends on the seed
+alone; how its last grains of render noise fall also depends on Blender's version and the machine.
 """
 
 import argparse

@@ -54,7 +54,7 @@ def build_window_frame(trim: Any) -> None:
     for y in (near + bar / 2, middle_y, far - bar / 2):
         box("upright", (0.05, bar, top - sill), (-0.07, y, middle_z), trim)
     for z in (sill + bar / 2, sill + 0.62 * (top - sill), top - bar / 2):
-        box("crossbar", (0.05, far - near, bar), (-0.07, middle_y, z), trim)
+        box("crossbar", (0.044, far - near, bar), (-0.07, middle_y, z), trim)
     box("window board", (0.24, far - near + 0.12, 0.03), (0.02, middle_y, sill - 0.01), trim, bevel_m=0.008)
 
 
