@@ -25,7 +25,9 @@ SUPPORT_ERROR_PX = 2.0
 FREEDOM_PER_POINT = 3.0
 PAIR_IDS = (1, 2)
 GROWTH_FOR_GLOBAL_REFINEMENT = 1.25
-ROBUST_LOSS_PX = 1.0
+ROBUST_LOSS_PX = SUPPORT_ERROR_PX
+"""Huber's limit: errors count squared as long as they support a point, and linearly from there."""
+
 REFINEMENT_ROUNDS = 3
 REFINEMENT_MIN_CHANGE = 0.0005
 
