@@ -16,6 +16,10 @@ class ReconstructOptions:
     """auto, colmap, amb3r or vggt. auto: the best one whose weights are present, else colmap, which needs none."""
     pipeline: PipelineName = "auto"
     """one-shot: all views at once. vo: a video, as it comes. sfm: large unordered sets. auto chooses and says why."""
+    executor: Literal["local", "ray"] = "local"
+    """Where the model's independent calls of sfm run: here, or on Ray workers of this machine or a cluster. Same result."""
+    workers: int = 2
+    """How many Ray workers; each holds a copy of the model, and on cuda a GPU of its own."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     dtype: DtypeName = "auto"

@@ -12,7 +12,7 @@ import numpy as np
 
 from amb3r_core.errors import AlignmentError
 from amb3r_core.geometry import blend_pose, umeyama
-from amb3r_core.models.api import ReconstructionModel, RefinableModel
+from amb3r_core.models.api import Draft, ReconstructionModel, RefinableModel
 from amb3r_core.pipelines.alignment import MIN_SAMPLES, Anchor, MatchedPoints, match_points, robust_scale
 from amb3r_core.pipelines.store import DenseMaps
 from amb3r_core.pipelines.windows import Window, WindowInput, predict, to_window
@@ -57,12 +57,23 @@ def infer(
     """
     if not isinstance(model, RefinableModel):
         return predict(model, window, monitor)
-    drafted = model.draft(window.batch(), monitor=monitor)
-    draft = to_window(drafted.prediction, window.frames)
-    if float(draft.raw_confidence.mean()) > config.skip_confidence:
-        return draft
-    refined = to_window(model.refine(drafted, monitor=monitor), window.frames)
-    return choose(draft, refined, anchors, config)
+    draft = model.draft(window.batch(), monitor=monitor)
+    return refined_or_draft(model, draft, to_window(draft.prediction, window.frames), config, anchors, monitor)
+
+
+def refined_or_draft(
+    model: RefinableModel,
+    draft: Draft,
+    drafted: Window,
+    config: ArbitrationConfig,
+    anchors: Sequence[Anchor] = (),
+    monitor: Monitor = silent,
+) -> Window:
+    """The answer of a draft that is sure enough, else the best of draft, refinement and blend. drafted: the draft in numpy."""
+    if float(drafted.raw_confidence.mean()) > config.skip_confidence:
+        return drafted
+    refined = to_window(model.refine(draft, monitor=monitor), drafted.frames)
+    return choose(drafted, refined, anchors, config)
 
 
 def choose(draft: Window, refined: Window, anchors: Sequence[Anchor], config: ArbitrationConfig) -> Window:

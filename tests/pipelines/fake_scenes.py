@@ -60,7 +60,7 @@ class BoxScene:
 
     def rgb(self, name: str) -> NDArray[np.uint8]:
         width, height = self.image_width, round(self.image_width / self.aspect)
-        depth, points, box = self._cast(self.pose(name), width, height)
+        _, points, box = self._cast(self.pose(name), width, height)
         phase = points @ np.array([[2.1, 0.9, 1.9], [1.3, 2.3, 0.5], [0.7, 1.7, 2.9]]) + box[..., None] * 1.7
         smooth = 0.5 + 0.3 * np.sin(0.7 * phase) + 0.15 * np.sin(3.1 * phase[..., ::-1])
         return np.rint(255 * np.clip(smooth, 0, 1)).astype(np.uint8)

@@ -1,0 +1,122 @@
+"""The global pass: every keyframe is seen once more with its neighbours, then the other frames with the keyframes near them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from amb3r_core.geometry import pose_distance
+from amb3r_core.pipelines.clusters import Groups
+from amb3r_core.pipelines.sfm_state import SfmRun
+from amb3r_core.pipelines.windows import predict
+
+SEPARATOR = -1
+
+
+def refine_keyframes(run: SfmRun) -> None:
+    """From the first keyframe on, the surest next: each is run with the keyframes around it, and all of them are fused."""
+    state = run.state
+    while True:
+        current = _next_keyframe(run)
+        if current is None:
+            break
+        state.visited.append(current)
+        state.queue = [frame for frame in state.queue if frame != current]
+        anchors = nearest_keyframes(run, [current], run.config.max_anchors)
+        if anchors:
+            _refine(run, [current, *anchors])
+            state.queue += [frame for frame in anchors if frame not in state.visited and frame not in state.queue]
+        run.report("refine keyframes")
+        run.commit()
+    state.stage = "polish"
+    state.plan = plan_windows(run)
+    run.commit()
+
+
+def _next_keyframe(run: SfmRun) -> int | None:
+    """The surest waiting keyframe; with none waiting, the first one, then the surest that was not visited."""
+    state = run.state
+    free = state.queue or [frame for frame in state.keyframes if frame not in state.visited]
+    if not free:
+        return None
+    if not state.visited:
+        return state.keyframes[0]
+    return max(free, key=lambda frame: (run.scene.weight(frame), -frame))
+
+
+def nearest_keyframes(run: SfmRun, frames: Sequence[int], limit: int) -> list[int]:
+    """At most `limit` keyframes within the anchor radius of any of these frames, nearest first."""
+    keyframes = [frame for frame in run.state.keyframes if frame not in frames]
+    if not keyframes or limit <= 0:
+        return []
+    apart = pose_distance(run.scene.poses(keyframes)[:, None], run.scene.poses(frames)[None]).min(axis=1)
+    order = np.argsort(apart, kind="stable")[:limit]
+    return [keyframes[row] for row in order if apart[row] <= run.config.anchor_radius]
+
+
+def _refine(run: SfmRun, frames: Sequence[int]) -> None:
+    window = predict(run.model, run.shelf.input(frames), run.monitor)
+    aligned = run.aligned(window, frames)
+    if aligned:
+        weights = window.frame_weight
+        good = [frame for row, frame in enumerate(frames) if weights[row] >= run.config.defer_weight]
+        run.scene.fuse(aligned[0], good, aligned[1])
+
+
+def plan_windows(run: SfmRun) -> Groups:
+    """Windows that cover every frame that is no keyframe once: the surest first, with near frames, then the keyframes around."""
+    config, scene = run.config, run.scene
+    rest = [frame for frame in scene.placed() if frame not in set(run.state.keyframes)]
+    rest.sort(key=lambda frame: (-scene.weight(frame), frame))
+    windows: Groups = []
+    covered: set[int] = set()
+    for frame in rest:
+        if frame in covered:
+            continue
+        free = [other for other in rest if other not in covered and other != frame]
+        window = [frame, *_nearest(run, frame, free, config.max_neighbours)]
+        covered |= set(window)
+        windows.append(_with_anchors(run, window))
+    return [window for window in windows if window[-1] != SEPARATOR]
+
+
+def _nearest(run: SfmRun, frame: int, others: Sequence[int], limit: int) -> list[int]:
+    if not others:
+        return []
+    apart = pose_distance(run.scene.poses(others), run.scene.pose(frame))
+    order = np.argsort(apart, kind="stable")[:limit]
+    return [others[row] for row in order if apart[row] <= run.config.neighbour_radius]
+
+
+def _with_anchors(run: SfmRun, window: list[int]) -> list[int]:
+    """The window, a separator, and its anchors; none when no keyframe is near, so that others' anchors are never used."""
+    return [*window, SEPARATOR, *nearest_keyframes(run, window, run.config.max_anchors - len(window))]
+
+
+def polish_frames(run: SfmRun) -> None:
+    """Runs the planned windows; frames that did not become surer get one window of their own."""
+    state = run.state
+    while state.plan:
+        inputs = (run.shelf.input(_split(window)[1] + _split(window)[0]) for window in state.plan)
+        for answer in run.executor.map(predict, inputs):
+            frames, anchors = _split(state.plan[0])
+            aligned = run.aligned(answer, anchors)
+            before = {frame: run.scene.weight(frame) for frame in frames}
+            if aligned:
+                good = [frame for frame in frames if answer.frame_weight[answer.frames.index(frame)] >= run.config.defer_weight]
+                run.scene.fuse(aligned[0], good, aligned[1])
+            if len(frames) > 1:
+                state.unsure += [frame for frame in frames if run.scene.weight(frame) <= before[frame]]
+            state.plan = state.plan[1:]
+            run.report("polish")
+            run.commit()
+        alone = [_with_anchors(run, [frame]) for frame in state.unsure]
+        state.plan, state.unsure = [window for window in alone if window[-1] != SEPARATOR], []
+        run.commit()
+    state.stage = "done"
+    run.commit()
+
+
+def _split(window: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Frames to polish and their anchors."""
+    at = window.index(SEPARATOR)
+    return list(window[:at]), list(window[at + 1 :])

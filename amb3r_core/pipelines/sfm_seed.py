@@ -1,0 +1,127 @@
+"""The start of structure from motion: which images belong together, which group to begin with, and a careful first map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from amb3r_core.errors import RegistrationError
+from amb3r_core.models.api import ReconstructionModel
+from amb3r_core.pipelines.clusters import Groups, cluster_images
+from amb3r_core.pipelines.retrieval import describe_frames, similarities
+from amb3r_core.pipelines.sfm_state import SfmConfig, SfmRun
+from amb3r_core.pipelines.windows import Window, WindowInput, predict
+from amb3r_core.scene import Float64
+
+
+def score_clusters(run: SfmRun) -> None:
+    """Groups the images and runs each group once, to see how sure the model is of every frame in it."""
+    state, config = run.state, run.config
+    if not state.clusters:
+        state.descriptors = describe_frames(run.model, run.shelf, range(len(run.shelf.frames)), run.monitor)
+        state.clusters = cluster_images(similarities(state.descriptors), config.images, config.seed)
+        run.commit()
+    n_run = _clusters_scored(state.clusters, len(state.scores))
+    inputs = (run.shelf.input(cluster) for cluster in state.clusters[n_run:])
+    for weights in run.executor.map(frame_weights, inputs):
+        state.scores += weights
+        run.report("score groups")
+        run.commit()
+
+
+def frame_weights(model: ReconstructionModel, window: WindowInput) -> list[float]:
+    """Mean weight of each frame; 0 for one that the model does not place, or for a window too small for it."""
+    if len(window.frames) < model.input_spec.min_views:
+        return [0.0] * len(window.frames)
+    return [float(weight) for weight in predict(model, window).frame_weight]
+
+
+def _clusters_scored(clusters: Groups, n_scores: int) -> int:
+    sizes = np.cumsum([len(cluster) for cluster in clusters])
+    return int(np.count_nonzero(sizes <= n_scores))
+
+
+def start_map(run: SfmRun) -> None:
+    """The first map, from the group that is sure of itself and close to the others; the next one where that fails.
+
+    Raises `RegistrationError` when no group gives a map.
+    """
+    state, config = run.state, run.config
+    weights = dict(zip([frame for cluster in state.clusters for frame in cluster], state.scores, strict=True))
+    healthy, isolated = split_isolated(state.clusters, weights, config.isolated_weight)
+    for k in seed_order(healthy, weights, similarities(state.descriptors), config):
+        placed = _begin_with(run, healthy[k])
+        if placed:
+            state.deferred = [frame for frame in healthy[k] if frame not in placed]
+            state.clusters = [cluster for i, cluster in enumerate(healthy) if i != k] + [[frame] for frame in isolated]
+            state.n_clusters = len(state.clusters)
+            state.stage = "register"
+            run.report("first map")
+            run.commit()
+            return
+    raise RegistrationError("no group of images that look alike could be placed: do the photos overlap?")
+
+
+def split_isolated(clusters: Groups, weights: dict[int, float], limit: float) -> tuple[Groups, list[int]]:
+    """The clusters without frames below the limit, and those frames; where a head falls, the surest member leads."""
+    healthy: Groups = []
+    isolated: list[int] = []
+    for cluster in clusters:
+        kept = [frame for frame in cluster if weights[frame] >= limit]
+        isolated += [frame for frame in cluster if weights[frame] < limit]
+        if kept and kept[0] != cluster[0]:
+            head = max(kept, key=lambda frame: weights[frame])
+            kept = [head, *(frame for frame in kept if frame != head)]
+        if kept:
+            healthy.append(kept)
+    return healthy, isolated
+
+
+def seed_order(clusters: Groups, weights: dict[int, float], similarity: Float64, config: SfmConfig) -> list[int]:
+    """Clusters of at least two frames by mean weight times affinity to the other clusters, best first."""
+    scores: list[float] = []
+    for k, cluster in enumerate(clusters):
+        others = [float(similarity[np.ix_(cluster, other)].mean()) for i, other in enumerate(clusters) if i != k]
+        sure = float(np.mean([weights[frame] for frame in cluster]))
+        scores.append(sure * near_and_far_mean(sorted(others, reverse=True), config) if others else sure)
+    order = sorted(range(len(clusters)), key=lambda k: -scores[k])
+    return [k for k in order if len(clusters[k]) > 1]
+
+
+def near_and_far_mean(best_first: Sequence[float], config: SfmConfig) -> float:
+    """0.3 times the mean of the best few plus 0.7 times the mean of all."""
+    near = float(np.mean(best_first[: config.n_nearest]))
+    return config.nearest_share * near + (1.0 - config.nearest_share) * float(np.mean(best_first))
+
+
+def _begin_with(run: SfmRun, cluster: list[int]) -> list[int]:
+    """The frames placed by running the cluster with each member as the first view and fusing all answers; none on failure.
+
+    The answer whose first view is surest is the reference; it counts once.
+    """
+    orders = [[first, *(frame for frame in cluster if frame != first)] for first in cluster]
+    windows = list(run.executor.map(predict, (run.shelf.input(order) for order in orders)))
+    usable = [window for window in windows if window.registered[0] and window.registered.sum() > 1]
+    if not usable:
+        return []
+    usable.sort(key=lambda window: -float(window.raw_confidence[0]))
+    reference, others = usable[0], usable[1:]
+    good = _sure_frames(reference, run.config.isolated_weight)
+    if len(good) < 2:
+        return []
+    run.scene.start(reference.selected(reference.rows(good)))
+    for window in others:
+        _fuse_answer(run, window, good)
+    run.state.keyframes = [reference.frames[0]]
+    run.add_keyframes(good)
+    return good
+
+
+def _fuse_answer(run: SfmRun, window: Window, frames: Sequence[int]) -> None:
+    aligned = run.aligned(window, frames)
+    if aligned:
+        run.scene.fuse(aligned[0], frames, aligned[1])
+
+
+def _sure_frames(window: Window, limit: float) -> list[int]:
+    weights = window.frame_weight
+    return [frame for row, frame in enumerate(window.frames) if window.registered[row] and weights[row] >= limit]
