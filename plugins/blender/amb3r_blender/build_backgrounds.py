@@ -89,7 +89,7 @@ def _set_sequence(camera: bpy.types.Camera, scene: SceneFile, timeline: Timeline
     background.source, background.image = "IMAGE", image
     # On frame f Blender shows the file numbered f - frame_start + 1 + frame_offset.
     user = background.image_user
-    user.frame_start, user.frame_duration = timeline.first, sequence.count
+    user.frame_start, user.frame_duration = timeline.first, timeline.last - timeline.first + 1
     user.frame_offset = sequence.offset + timeline.first - 1
     user.use_auto_refresh = True
     return ""

@@ -50,7 +50,6 @@ class FileSequence:
 
     first: Path
     offset: int
-    count: int
 
 
 def find_sequence(images: Sequence[Path | None], frames: NDArray[np.float64]) -> FileSequence | None:
@@ -63,4 +62,4 @@ def find_sequence(images: Sequence[Path | None], frames: NDArray[np.float64]) ->
     offsets = {int(part[2]) - frame for (_, part), frame in zip(found, frames.tolist(), strict=True)}
     if len(shapes) != 1 or len(offsets) != 1 or not next(iter(offsets)).is_integer():
         return None
-    return FileSequence(first=found[0][0], offset=int(next(iter(offsets))), count=len(found))
+    return FileSequence(first=found[0][0], offset=int(next(iter(offsets))))
