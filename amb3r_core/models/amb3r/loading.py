@@ -1,19 +1,16 @@
 """How the registry loads the network: all of it with AMB3R's weights, or its front end with VGGT's."""
 
-from dataclasses import replace
-
 import torch
 
+from amb3r_core.errors import WeightsError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
+from amb3r_core.models.amb3r.memory import naming_levers
 from amb3r_core.models.amb3r.model import Amb3rModel
 from amb3r_core.models.amb3r.precision import choose_dtype, set_dtype
 from amb3r_core.models.amb3r.weights import Kind, find_weights, load_weights, missing_weights
 from amb3r_core.models.registry import ModelOptions
 from amb3r_core.progress import Monitor, Progress
-
-FRONT_END = replace(LARGE, scale=None, backend=None)
-"""What a VGGT-1B checkpoint fills."""
 
 
 def load(options: ModelOptions, monitor: Monitor) -> Amb3rModel:
@@ -29,11 +26,17 @@ def missing(options: ModelOptions) -> str | None:
 def load_network(kind: Kind, config: ModelConfig, options: ModelOptions, monitor: Monitor) -> Amb3rModel:
     """A network of this size with the weights of that kind; it holds each weight once, mapped from the file where it can be."""
     record = find_weights(kind, options.weights)
+    if record.kind != kind:
+        raise WeightsError(f"{record.path} holds {record.kind} weights: load them with --model {record.kind}")
     monitor(Progress(stage="load model", message=f"{record.name}, licence: {record.licence}"))
     device = torch.device(options.device)
     dtype = choose_dtype(options.dtype, device)
     with torch.device("meta"):
         network = Amb3rNetwork(config)
     info = load_weights(network, record, commercial_ok=options.commercial_ok)
+    if not options.backend:
+        network.backend = None  # mapped weights that nothing reads cost nothing, but on a GPU they would
     set_dtype(network, dtype)
-    return Amb3rModel(network.to(device), name=kind, weights=info, use_backend=options.backend, long_side_px=options.long_side_px)
+    with naming_levers(network, kind, n_views=1):
+        network = network.to(device)
+    return Amb3rModel(network, name=kind, weights=info, long_side_px=options.long_side_px)

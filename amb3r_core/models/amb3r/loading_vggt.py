@@ -1,6 +1,7 @@
 """How the registry loads the network's front end with a VGGT-1B checkpoint."""
 
-from amb3r_core.models.amb3r.loading import FRONT_END, load_network
+from amb3r_core.models.amb3r.config import FRONT_END
+from amb3r_core.models.amb3r.loading import load_network
 from amb3r_core.models.amb3r.model import Amb3rModel
 from amb3r_core.models.amb3r.weights import missing_weights
 from amb3r_core.models.registry import ModelOptions

@@ -1,10 +1,13 @@
 """How much memory a scene will take, before anything is loaded, and what to change when it is too much."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import psutil
 import torch
 
+from amb3r_core.errors import ResourceError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
 from amb3r_core.models.amb3r.manifest import published_tensors
@@ -113,6 +116,25 @@ def lever_sentence(network: Amb3rNetwork, n_views: int) -> str:
     levers = ["--dtype bfloat16"] if dtype == torch.float32 else []
     levers += [f"fewer than {n_views} views at once (--pipeline sfm or vo)"] if n_views > 1 else []
     return f"try {', or '.join([*levers, 'a smaller --long-side'])}"
+
+
+@contextmanager
+def naming_levers(network: Amb3rNetwork, name: str, n_views: int) -> Generator[None]:
+    """Turns running out of memory inside the block into a `ResourceError` that says what to change."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise ResourceError(f"{name} ran out of memory: {lever_sentence(network, n_views)}") from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """CUDA has an error class of its own; the CPU's and Apple's allocators raise a RuntimeError that says so."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return any(phrase in text for phrase in ("out of memory", "not enough memory", "can't allocate memory"))
 
 
 def _levers(load: Load, available: int) -> list[str]:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from amb3r_core.errors import InputError, ResourceError
+from amb3r_core.errors import InputError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
 from amb3r_core.models.amb3r.border import to_prediction
-from amb3r_core.models.amb3r.memory import lever_sentence
+from amb3r_core.models.amb3r.memory import naming_levers
 from amb3r_core.models.amb3r.watching import watched
 from amb3r_core.models.api import Draft, ImageBatch, InputSpec, Prediction
 from amb3r_core.progress import Monitor, silent
@@ -127,18 +127,9 @@ class Amb3rModel:
 
     @contextmanager
     def _at_work(self, batch: ImageBatch, monitor: Monitor, stage: str, total: int) -> Generator[None]:
-        try:
-            with torch.inference_mode(), watched(self.network, monitor, stage=f"{self.name} {stage}", total=total):
-                yield
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            raise ResourceError(f"{self.name} ran out of memory: {lever_sentence(self.network, batch.n_views)}") from error
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """CUDA has an error class of its own; the CPU's and Apple's allocators raise a RuntimeError that says so."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return any(phrase in text for phrase in ("out of memory", "not enough memory", "can't allocate memory"))
+        with (
+            naming_levers(self.network, self.name, batch.n_views),
+            torch.inference_mode(),
+            watched(self.network, monitor, stage=f"{self.name} {stage}", total=total),
+        ):
+            yield
