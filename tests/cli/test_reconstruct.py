@@ -128,7 +128,7 @@ def bad_inputs() -> dict[str, tuple[Callable[[Path], Path], str]]:
         "one image": (lambda folder: noise(folder, 1), "needs at least 2"),
         "text named jpg": (text, "t.jpg (not an image)"),
         "no overlap": (lambda folder: noise(folder, 4), "overlap"),
-        "black frames": (lambda folder: noise(folder, 3, 0, 1), "feature"),
+        "black frames": (lambda folder: noise(folder, 3, 0, 1), "next to no texture"),
     }
 
 
