@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import log
 from pathlib import Path
 
 from amb3r_core.errors import ResourceError
@@ -14,6 +15,12 @@ from amb3r_core.progress import Monitor, Progress
 STAGE = "mapping"
 AGREEMENT = 0.01
 """Two attempts from different starts whose supports differ by less than this share found the same model."""
+
+PAIR_AMBIGUITY = 0.03
+"""Models of two photos whose supports differ by less than this share are equally likely."""
+
+USUAL_FOCAL_RATIO = 0.8
+"""Focal length over the longer side, amid phones (0.7), compact cameras (0.8) and depth sensors (0.8)."""
 
 FEW_PHOTOS = 6
 FOCAL_HYPOTHESES = (0.6, 0.85)
@@ -57,7 +64,7 @@ def plan(n_photos: int, *, focal_is_known: bool, seed: int = 0) -> list[list[Att
     elif n_photos <= FEW_PHOTOS:
         waves = [[prior_global, patient, calibrated_global, *hypotheses], [incremental, calibrated]]
     else:
-        waves = [[prior_global, calibrated_global], [incremental, calibrated], hypotheses]
+        waves = [[prior_global, calibrated_global], hypotheses, [incremental, calibrated]]
     return [[replace(attempt, seed=seed) for attempt in wave] for wave in waves]
 
 
@@ -88,9 +95,17 @@ def simplify(winner: AttemptScore, task: MappingTask, seed: int, monitor: Monito
     return load_score(score_path(task.folder, CHOSEN))
 
 
-def choose(scores: Sequence[AttemptScore]) -> AttemptScore | None:
-    """The attempt with the most support; None where none gave a model."""
-    return max((score for score in scores if score.n_registered >= 2), key=lambda score: score.support, default=None)
+def choose(scores: Sequence[AttemptScore], n_photos: int) -> AttemptScore | None:
+    """The attempt with the most support; None where none gave a model.
+
+    Two photos hardly determine a focal length: among those that explain almost as much, the most usual one is taken.
+    """
+    models = [score for score in scores if score.n_registered >= 2]
+    best = max(models, key=lambda score: score.support, default=None)
+    if best is None or n_photos > 2 or best.focal_ratio == 0.0:
+        return best
+    rivals = [score for score in models if score.support >= (1.0 - PAIR_AMBIGUITY) * best.support]
+    return min(rivals, key=lambda score: abs(log(score.focal_ratio / USUAL_FOCAL_RATIO)))
 
 
 def is_settled(scores: Sequence[AttemptScore], n_placeable: int) -> bool:

@@ -83,7 +83,7 @@ def reconstruct_sparse(
         cam_from_world=_known_poses(photos, pairs),
     )
     scores = attempts.run_attempts(_waves(task, cameras, pairs, config.seed), task, config.n_processes, monitor)
-    winner = attempts.choose(scores)
+    winner = attempts.choose(scores, len(photos))
     if winner is None:
         raise RegistrationError(_nothing_placed(features, pairs))
     final = attempts.simplify(winner, task, config.seed, monitor)

@@ -13,12 +13,21 @@ def score(name: str, support: float, n_registered: int = 10) -> AttemptScore:
 
 def test_the_attempt_with_most_support_wins():
     scores = [score("a", 900.0), score("b", 1000.0, n_registered=9), AttemptScore(name="c", problem="crashed")]
-    assert choose(scores) == scores[1]
+    assert choose(scores, 10) == scores[1]
 
 
 def test_without_a_model_nothing_wins():
-    assert choose([AttemptScore(name="a", problem="crashed")]) is None
-    assert choose([]) is None
+    assert choose([AttemptScore(name="a", problem="crashed")], 10) is None
+    assert choose([], 2) is None
+
+
+def test_two_photos_that_leave_the_focal_length_open_get_a_usual_one():
+    long, usual, wide = (
+        AttemptScore(name=name, n_registered=2, support=support, focal_ratio=ratio)
+        for name, support, ratio in [("long", 100.0, 1.2), ("usual", 98.0, 0.85), ("wide", 80.0, 0.8)]
+    )
+    assert choose([long, usual, wide], 2) == usual
+    assert choose([long, usual, wide], 3) == long
 
 
 def test_agreement_of_two_complete_attempts_settles_it():
