@@ -103,7 +103,12 @@ class AMB3R_OT_set_scale(_NeedsScene, bpy.types.Operator):
             )
             self.report({"ERROR"}, reason)
             return {"CANCELLED"}
+        is_editing = context.mode == "EDIT_MESH"
+        if is_editing:  # Edit Mode works on a copy of the mesh, which would undo the change when it is left
+            bpy.ops.object.mode_set(mode="OBJECT")
         told = _apply_scale(context, tree, distance, measured)
+        if is_editing:
+            bpy.ops.object.mode_set(mode="EDIT")
         self.report({"WARNING"}, told)
         return {"FINISHED"}
 
