@@ -30,10 +30,10 @@ class DenseConfig:
     `noise`: the camera's grey noise on a scale of 1; flatter windows do not match. `small_jump`, `large_jump`: prices of depth
     changes against a similarity of 1, the larger halved where grey levels change by `edge` per pixel. `min_hypotheses`,
     `max_hypotheses`: planes swept; between them one per half-size pixel of parallax. `tolerance`: relative error at which two
-    views' depths still agree. `jump_radius` (half-size pixels), `jump_ratio`: so near a depth jump of such a factor the
-    confidence is cut to `jump_factor`. `refine_*`: the final search at full size goes `refine_steps` either way, over three
-    quarters of a hypothesis, with windows of `refine_radius`. `confidence_scale`: the score at which a depth is as likely right
-    as wrong.
+    views' depths still agree. `unconfirmed`: what a depth counts that no other view confirms. `jump_radius` (half-size pixels),
+    `jump_ratio`: so near a depth jump of such a factor the confidence is cut to `jump_factor`. `refine_*`: the final search at
+    full size goes `refine_steps` either way, over three quarters of a hypothesis, with windows of `refine_radius`.
+    `confidence_scale`: the score at which a depth is as likely right as wrong.
     """
 
     neighbours: NeighbourConfig = field(default_factory=NeighbourConfig)
@@ -41,11 +41,12 @@ class DenseConfig:
     window_radius: int = 2
     noise: float = 0.005
     small_jump: float = 0.1
-    large_jump: float = 3.0
+    large_jump: float = 5.0
     edge: float = 0.1
     min_hypotheses: int = 32
     max_hypotheses: int = 64
     tolerance: float = 0.03
+    unconfirmed: float = 0.1
     jump_radius: int = 8
     jump_ratio: float = 1.18
     jump_factor: float = 0.3
@@ -167,9 +168,10 @@ class Stereo:
         tolerance = (config.tolerance**2 + precision.square()).sqrt()
         warps = self.warps(view, self.levels[0].intrinsics, self.levels[0].size)
         found = agreement(sweep.inverse_depth, tolerance, warps, [sweeps[other].inverse_depth for other in self.neighbours[view]])
-        trust = 0.1 + found.support / (1 + found.conflict)
+        # One confirming view says nearly all, and a margin beyond the noise adds little.
+        trust = self.config.unconfirmed + found.support.clamp(max=1) / (1 + found.conflict)
         jump = torch.where(near_jump(sweep.inverse_depth, config.jump_radius, config.jump_ratio), config.jump_factor, 1.0)
-        return sweep.margin * trust * jump / (1 + (precision / config.tolerance).square())
+        return sweep.margin.sqrt() * trust * jump / (1 + (precision / config.tolerance).square())
 
     def full_size(self, view: int, sweep: Sweep) -> Tensor:
         """Inverse depth (H, W) refined on the image itself."""

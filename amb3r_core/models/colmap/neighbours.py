@@ -14,7 +14,7 @@ class NeighbourConfig:
     little enough for windows to look alike. `narrow_spread`, `wide_spread`: the factors in angle at which the score falls to 0.6.
     """
 
-    count: int = 4
+    count: int = 6
     best_angle_deg: float = 8.0
     narrow_spread: float = 2.5
     wide_spread: float = 2.0

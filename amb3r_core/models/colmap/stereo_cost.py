@@ -16,6 +16,9 @@ GREY_WEIGHTS = (0.299, 0.587, 0.114)
 CHUNK_SAMPLES = 600_000
 """How many window positions are matched at once."""
 
+RANK_WEIGHTS = (0.5, 0.3, 0.2)
+"""How much the best, the second and the third neighbour count at a pixel; more are occluded or differ too much too often."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneWarp:
@@ -117,7 +120,7 @@ def normalise(image: Tensor, valid: Tensor, radius: int, noise: float) -> Tensor
 def similarity_volume(
     reference: Tensor, neighbours: list[Tensor], warps: list[PlaneWarp], inverse_depths: Tensor, radius: int
 ) -> Tensor:
-    """How alike the windows are, in [0, 1], (D, h, w): the mean of the better half of the neighbours' correlations.
+    """How alike the windows are, in [0, 1], (D, h, w): the ranked mean of the neighbours' correlations.
 
     reference (h, w) and neighbours (at least one): normalised images; inverse_depths (D,) or (D, h, w).
     What a neighbour does not see counts 0.
@@ -133,7 +136,7 @@ def similarity_volume(
         scores: list[Tensor] = []
         for image, warp in zip(neighbours, warps, strict=True):
             scores.append(box_sum(sample(image, warp.grid(planes)) * reference, radius).div_(area).clamp_(0, 1))
-        parts.append(better_half_mean(scores))
+        parts.append(ranked_mean(scores))
     return torch.cat(parts)
 
 
@@ -144,13 +147,18 @@ def sample(image: Tensor, grid: Tensor) -> Tensor:
     return sampled.view(count, height, width)
 
 
-def better_half_mean(scores: list[Tensor]) -> Tensor:
-    """The element-wise mean of the greater half (rounded up) of some equally shaped tensors: occluded neighbours drop out."""
+def ranked_mean(scores: list[Tensor], weights: tuple[float, ...] = RANK_WEIGHTS) -> Tensor:
+    """The element-wise mean of the greatest of some equally shaped tensors, the greatest by the first weight and so on.
+
+    Neighbours from which a point is hidden, or out of the frame, so drop out. Weights beyond the number of tensors do not count.
+    """
     kept: list[Tensor] = []
-    limit = (len(scores) + 1) // 2
     for score in scores:
         for place, best in enumerate(kept):
             kept[place], score = torch.maximum(best, score), torch.minimum(best, score)
-        if len(kept) < limit:
+        if len(kept) < len(weights):
             kept.append(score)
-    return sum(kept[1:], kept[0]) / limit
+    total = weights[0] * kept[0]
+    for weight, score in zip(weights[1:], kept[1:], strict=False):
+        total += weight * score
+    return total / sum(weights[: len(kept)])

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from amb3r_core.models.colmap.stereo_cost import better_half_mean, box_sum, normalise, plane_warp, sample, similarity_volume
+from amb3r_core.models.colmap.stereo_cost import box_sum, normalise, plane_warp, ranked_mean, sample, similarity_volume
 
 CPU = torch.device("cpu")
 INTRINSICS = torch.tensor([[50.0, 0, 15.5], [0, 55.0, 11.5], [0, 0, 1]], dtype=torch.float64)
@@ -60,10 +60,11 @@ def test_normalised_image_is_zero_where_invalid_and_small_where_flat() -> None:
     assert float(normalise(image, valid, 2, 0.005).abs().max()) < 1e-3
 
 
-def test_better_half_mean_is_the_mean_of_the_largest() -> None:
+def test_ranked_mean_weighs_the_largest_most() -> None:
     scores = list(torch.rand(5, 4, 6, generator=torch.Generator().manual_seed(3)))
-    expected = torch.stack(scores).sort(dim=0, descending=True).values[:3].mean(0)
-    assert torch.allclose(better_half_mean(scores), expected)
+    ranked = torch.stack(scores).sort(dim=0, descending=True).values
+    assert torch.allclose(ranked_mean(scores, (0.5, 0.3, 0.2)), 0.5 * ranked[0] + 0.3 * ranked[1] + 0.2 * ranked[2])
+    assert torch.allclose(ranked_mean(scores[:1], (0.5, 0.3, 0.2)), scores[0])
 
 
 def test_similarity_is_greatest_at_the_true_plane() -> None:
