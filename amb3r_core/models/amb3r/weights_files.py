@@ -17,8 +17,7 @@ from typing import BinaryIO, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors import torch as safetensors_torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from amb3r_core.errors import ResourceError, WeightsError
@@ -53,11 +52,32 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor with a mapping of its own, so that one that is converted lets go of the file's pages."""
     try:
-        load_file = cast(Callable[[Path], dict[str, Tensor]], safetensors_torch.load_file)  # pyright: ignore[reportUnknownMemberType]
-        return load_file(path)
+        with safe_open(path, framework="pt"):  # checks the header against the file
+            pass
     except SafetensorError as error:
         raise WeightsError(f"{path} is damaged or not a safetensors file: {error}") from error
+    with path.open("rb") as file:
+        (header_size,) = struct.unpack("<Q", file.read(8))
+        entries = cast(dict[str, dict[str, object]], json.loads(file.read(header_size)))
+    entries.pop("__metadata__", None)
+    return {name: _mapped(path, 8 + header_size, name, entry) for name, entry in entries.items()}
+
+
+def _mapped(path: Path, data_start: int, name: str, entry: Mapping[str, object]) -> Tensor:
+    """One tensor of a safetensors file, mapped; copied only where its bytes lie askew."""
+    dtype = {code: dtype for dtype, code in SAFETENSORS_DTYPES.items()}.get(str(entry["dtype"]))
+    if dtype is None:
+        raise WeightsError(f"{path} holds {name} as {entry['dtype']}: {', '.join(SAFETENSORS_DTYPES.values())} are known")
+    shape = cast(list[int], entry["shape"])
+    start, end = cast(list[int], entry["data_offsets"])
+    if start == end:
+        return torch.empty(shape, dtype=dtype)
+    data = np.memmap(path, np.uint8, "c", offset=data_start + start, shape=(end - start,))
+    askew = (data_start + start) % dtype.itemsize
+    rows = torch.from_numpy(data.copy() if askew else data)  # pyright: ignore[reportUnknownMemberType]
+    return rows.view(dtype).view(shape)
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:

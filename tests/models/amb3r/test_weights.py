@@ -49,13 +49,9 @@ def test_loading_maps_the_file_instead_of_copying_it(tmp_path: Path) -> None:
     record = imported(tmp_path)
     network = empty_network()
     weights.load_weights(network, record)
-    first, last = min(spans(network)), max(spans(network))
-    assert last[1] - first[0] <= record.path.stat().st_size
-
-
-def spans(network: Amb3rNetwork) -> list[tuple[int, int]]:
-    """Addresses of each parameter."""
-    return [(p.data_ptr(), p.data_ptr() + p.numel() * p.element_size()) for p in network.parameters()]
+    with record.path.open("r+b") as file:
+        file.write(bytes(record.path.stat().st_size))
+    assert not any(parameter.any() for parameter in network.parameters())
 
 
 def test_a_wrapped_bfloat16_checkpoint_without_the_flag_is_imported(tmp_path: Path) -> None:
