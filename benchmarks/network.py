@@ -2,9 +2,10 @@
 
     python benchmarks/network.py [--views 4] [--size 518x392] [--dtype float32|bfloat16|both] [--passes full|answer]
 
-The peak is the best rate of a 4096 x 4096 matrix product of the same dtype, sampled before, between and after the passes.
-Only products that run are counted (linear layers, convolutions, attention), so that norms, activations and memory traffic
-lower a part's share. "both" also prints how far bfloat16's depth is from float32's. Weights are synthetic.
+The peak is the rate of a matrix product of the same dtype, sampled between steps of the network all through the run, so that
+a busy machine slows both alike. Only products that run are counted (linear layers, convolutions, attention): norms,
+activations and memory traffic lower a part's share. "both" also prints how far bfloat16's depth is from float32's.
+Weights are synthetic.
 """
 
 import argparse
@@ -19,44 +20,71 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.hooks import RemovableHandle
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
+from amb3r_core.models.amb3r.attention import Block
 from amb3r_core.models.amb3r.config import LARGE
+from amb3r_core.models.amb3r.dense import Fusion, Pyramid
 from amb3r_core.models.amb3r.precision import set_dtype
 from tests.golden import build
 from tests.synthetic_weights import synthetic_images
 
-PEAK_SIZE = 4096
+PEAK_SIZE = 2048
+SECONDS_BETWEEN_SAMPLES = 0.5
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass
 class Meter:
-    """Seconds and products of each part of the network; a part's own time leaves out the parts inside it."""
+    """Seconds and products of each part of the network, and the products the machine could have done meanwhile.
+
+    A part's own time leaves out the parts inside it and the time it takes to sample the peak.
+    """
 
     flops_so_far: Callable[[], int]
+    sample_peak: Callable[[], float]
     synchronize: Callable[[], None]
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     flops: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    possible: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     open: list[str] = field(default_factory=list)
+    pending: list[tuple[str, float]] = field(default_factory=list)
+    peak: float = 0.0
     last: tuple[float, int] = (0.0, 0)
 
-    def watch(self, name: str, module: nn.Module) -> list[torch.utils.hooks.RemovableHandle]:
+    def watch(self, name: str, module: nn.Module) -> list[RemovableHandle]:
         """Hooks that count what happens inside the module."""
         before = module.register_forward_pre_hook(lambda *_: self._switch(lambda: self.open.append(name)))
         after = module.register_forward_hook(lambda *_: self._switch(self.open.pop))
         return [before, after]
 
+    def watch_step(self, module: nn.Module) -> RemovableHandle:
+        """A hook that only gives an occasion to sample the peak."""
+        return module.register_forward_pre_hook(lambda *_: self._switch(lambda: None))
+
     def _switch(self, change: Callable[[], object]) -> None:
         self.synchronize()
         now = (time.perf_counter(), self.flops_so_far())
         if self.open:
-            self.seconds[self.open[-1]] += now[0] - self.last[0]
-            self.flops[self.open[-1]] += now[1] - self.last[1]
-        self.last = now
+            part, seconds = self.open[-1], now[0] - self.last[0]
+            self.seconds[part] += seconds
+            self.flops[part] += now[1] - self.last[1]
+            self.pending.append((part, seconds))
+        if not self.peak or sum(seconds for _, seconds in self.pending) > SECONDS_BETWEEN_SAMPLES:
+            self.settle()
         change()
+        self.last = (time.perf_counter(), now[1])
+
+    def settle(self) -> None:
+        """Samples the peak and counts what was possible since the last sample, at the mean of the two rates."""
+        rate = self.sample_peak()
+        for part, seconds in self.pending:
+            self.possible[part] += seconds * ((self.peak or rate) + rate) / 2
+        self.pending.clear()
+        self.peak = rate
 
 
 def parts(network: Amb3rNetwork) -> list[tuple[str, nn.Module]]:
@@ -78,43 +106,30 @@ def parts(network: Amb3rNetwork) -> list[tuple[str, nn.Module]]:
 
 def measure(network: Amb3rNetwork, images: Tensor, dtype: torch.dtype, passes: str) -> Pass:
     """Runs both passes once, prints the table, and gives back the second pass."""
-    peaks = [peak_rate(dtype, images.device)]
     counter = FlopCounterMode(display=False, custom_mapping=_extra_formulas())
-    meter = Meter(counter.get_total_flops, _synchronizer(images.device))
+    square = torch.randn(PEAK_SIZE, PEAK_SIZE, device=images.device).to(dtype)
+    synchronize = _synchronizer(images.device)
+    meter = Meter(counter.get_total_flops, lambda: peak_rate(square, synchronize), synchronize)
     handles = [handle for name, module in parts(network) for handle in meter.watch(name, module)]
+    handles += [meter.watch_step(module) for module in network.modules() if isinstance(module, Block | Pyramid | Fusion)]
     with torch.inference_mode(), counter:
-        start = time.perf_counter()
         first = network.draft(images, Outputs.ALL if passes == "full" else Outputs.POINTS)
-        middle = time.perf_counter()
-        peaks.append(_uncounted(lambda: peak_rate(dtype, images.device)))
-        resumed = time.perf_counter()
         second = network.refine(first, Outputs.ALL if passes == "full" else Outputs.CAMERAS | Outputs.DEPTH)
-        meter.synchronize()
-        seconds = time.perf_counter() - resumed + middle - start
-    peaks.append(peak_rate(dtype, images.device))
+    meter.settle()
     for handle in handles:
         handle.remove()
-    _print(meter, seconds, max(peaks), dtype)
+    _print(meter, dtype)
     return second
 
 
-def _uncounted(work: Callable[[], float]) -> float:
+def peak_rate(square: Tensor, synchronize: Callable[[], None]) -> float:
+    """Products per second of a large matrix product, not counted as the network's."""
     with torch.utils._python_dispatch._disable_current_modes():
-        return work()
-
-
-def peak_rate(dtype: torch.dtype, device: torch.device) -> float:
-    """Products per second of the best of a few large matrix products."""
-    a = torch.randn(PEAK_SIZE, PEAK_SIZE, device=device).to(dtype)
-    synchronize = _synchronizer(device)
-    best = float("inf")
-    for _ in range(5):
         synchronize()
         start = time.perf_counter()
-        a @ a
+        square @ square
         synchronize()
-        best = min(best, time.perf_counter() - start)
-    return 2 * PEAK_SIZE**3 / best
+        return 2 * PEAK_SIZE**3 / (time.perf_counter() - start)
 
 
 def _synchronizer(device: torch.device) -> Callable[[], None]:
@@ -140,18 +155,19 @@ def _extra_formulas() -> dict[object, Callable[..., int]]:
     return formulas
 
 
-def _print(meter: Meter, seconds: float, peak: float, dtype: torch.dtype) -> None:
-    print(f"\n{dtype}, {torch.get_num_threads()} threads; peak {peak / 1e9:.0f} GFLOP/s")
-    print(f"{'part':12s} {'seconds':>8s} {'TFLOP':>8s} {'GFLOP/s':>8s} {'of peak':>8s}")
+def _print(meter: Meter, dtype: torch.dtype) -> None:
+    print(f"\n{dtype}, {torch.get_num_threads()} threads")
+    print(f"{'part':12s} {'seconds':>8s} {'TFLOP':>8s} {'GFLOP/s':>8s} {'peak':>8s} {'of peak':>8s}")
     for name in sorted(meter.seconds, key=lambda part: -meter.seconds[part]):
-        _row(name, meter.seconds[name], meter.flops[name], peak)
-    _row("overall", seconds, sum(meter.flops.values()), peak)
-    print(f"most memory held by the process so far: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+        _row(name, meter.seconds[name], meter.flops[name], meter.possible[name])
+    _row("overall", *(sum(column.values()) for column in (meter.seconds, meter.flops, meter.possible)))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"most memory held by the process so far: {most / 2**20:.2f} GiB", flush=True)
 
 
-def _row(name: str, seconds: float, flops: int, peak: float) -> None:
-    rate = flops / seconds
-    print(f"{name:12s} {seconds:8.2f} {flops / 1e12:8.3f} {rate / 1e9:8.1f} {rate / peak:8.1%}")
+def _row(name: str, seconds: float, flops: float, possible: float) -> None:
+    rates = f"{flops / seconds / 1e9:8.1f} {possible / seconds / 1e9:8.1f}"
+    print(f"{name:12s} {seconds:8.2f} {flops / 1e12:8.3f} {rates} {flops / possible:8.1%}")
 
 
 def main() -> None:
@@ -165,10 +181,11 @@ def main() -> None:
     arguments = parser.parse_args()
     height, width = (int(side) for side in arguments.size.split("x"))
     device = torch.device(arguments.device)
-    network = build(LARGE).to(device)
+    dtypes = ("float32", "bfloat16") if arguments.dtype == "both" else (arguments.dtype,)
+    network = build(LARGE, dtype=DTYPES[dtypes[0]]).to(device)
     images = ((synthetic_images(1, arguments.views, height, width) + 1) / 2).to(device)
     depths: list[Tensor] = []
-    for name in ("float32", "bfloat16") if arguments.dtype == "both" else (arguments.dtype,):
+    for name in dtypes:
         set_dtype(network, DTYPES[name])
         second = measure(network, images, DTYPES[name], arguments.passes)
         assert second.depth is not None

@@ -17,6 +17,7 @@ from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Pass
 from amb3r_core.models.amb3r.config import ModelConfig
 from amb3r_core.models.amb3r.decoder import DecoderTaps
 from amb3r_core.models.amb3r.heads import cam_to_world, intrinsics, world_to_cam
+from amb3r_core.models.amb3r.precision import set_dtype
 from amb3r_core.models.amb3r.scale import scene_scale
 from amb3r_core.voxel.backend import VoxelBackend
 from amb3r_core.voxel.ops import choose_ops
@@ -42,10 +43,11 @@ class Comparison:
         return self.error <= self.limit
 
 
-def build(config: ModelConfig, salt: str = "") -> Amb3rNetwork:
-    """The network with synthetic weights, each held once."""
+def build(config: ModelConfig, salt: str = "", dtype: torch.dtype = torch.float32) -> Amb3rNetwork:
+    """The network with synthetic weights, each held once and in the precision it is for."""
     with torch.device("meta"):
         network = Amb3rNetwork(config)
+    set_dtype(network, dtype)
     network.load_state_dict(synthetic_state(network, salt), assign=True)
     return network.eval()
 

@@ -69,22 +69,22 @@ def _gain(key: str) -> float:
 
 
 def synthetic_state(network: nn.Module, salt: str = "") -> dict[str, Tensor]:
-    """A state dict for the network, which may be on the meta device; what is not floating point is False.
+    """A state dict in the network's dtypes, which may be on the meta device; what is not floating point is False.
 
     The point tracker's parameters are left empty: nothing reads them.
     """
-    shapes = {key: (tuple(value.shape), value.is_floating_point()) for key, value in network.state_dict().items()}
+    wanted = {key: (tuple(value.shape), value.dtype) for key, value in network.state_dict().items()}
 
     def make(key: str) -> Tensor:
-        shape, is_float = shapes[key]
-        if not is_float:
-            return torch.zeros(shape, dtype=torch.bool)
+        shape, dtype = wanted[key]
+        if not dtype.is_floating_point:
+            return torch.zeros(shape, dtype=dtype)
         if ".track_head." in key:
-            return torch.empty(shape)
-        return torch.from_numpy(synthetic_tensor(key, shape, salt))
+            return torch.empty(shape, dtype=dtype)
+        return torch.from_numpy(synthetic_tensor(key, shape, salt)).to(dtype)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(shapes, pool.map(make, shapes), strict=True))
+        return dict(zip(wanted, pool.map(make, wanted), strict=True))
 
 
 def synthetic_images(n_scenes: int, n_views: int, height: int, width: int) -> Tensor:

@@ -75,11 +75,12 @@ class Attention(nn.Module):
 
 
 def attention_dtype(x: Tensor) -> torch.dtype:
-    """The dtype to attend in: that of x, but float32 on a CPU, whose half-precision softmax kernel is the slower one
-    (measured at less than half the speed on AVX512-bf16) unless it has AMX tiles.
+    """The dtype to attend in: that of x, but at least float32 on a CPU without AMX tiles.
+
+    The half-precision kernel there is the slower one: measured at less than half the speed on AVX512-bf16.
     """
     if x.device.type == "cpu" and not torch.cpu._is_amx_tile_supported():  # pyright: ignore[reportPrivateUsage]
-        return torch.float32
+        return torch.promote_types(x.dtype, torch.float32)
     return x.dtype
 
 
@@ -122,7 +123,8 @@ class Rotation:
         """x (S, L, heads, channels) turned; L may hold the tokens of several views, one after another."""
         n_sequences, length, n_heads, channels = x.shape
         n_tokens = self.cos.shape[0]
-        pairs = x.float().reshape(n_sequences, length // n_tokens, n_tokens, n_heads, 2, 2, channels // 4)
+        exact = x.to(torch.promote_types(x.dtype, torch.float32))
+        pairs = exact.reshape(n_sequences, length // n_tokens, n_tokens, n_heads, 2, 2, channels // 4)
         turned = pairs * self.cos[:, None, :, None]
         turned[..., 0, :].addcmul_(pairs[..., 1, :], self.sin[:, None], value=-1)
         turned[..., 1, :].addcmul_(pairs[..., 0, :], self.sin[:, None])

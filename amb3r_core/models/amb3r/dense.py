@@ -172,7 +172,7 @@ def add_uv(maps: Tensor, image_size: tuple[int, int]) -> Tensor:
 
 
 def _waves(length: int, extent: float, n_frequencies: int, like: Tensor) -> Tensor:
-    """(2 n_frequencies, length): sines, then cosines, of positions spread over +-extent, pixel centres at the ends' inside."""
+    """(2 n_frequencies, length): sines, then cosines, of the positions of pixel centres between -extent and extent."""
     end = extent * (length - 1) / length
     positions = torch.linspace(-end, end, length, dtype=torch.float64)
     frequencies = UV_BASE ** -(torch.arange(n_frequencies, dtype=torch.float64) / n_frequencies)
