@@ -1,0 +1,86 @@
+"""The plugin's own commands; each imports Nerfstudio only when it runs."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, Union
+
+import tyro
+
+from amb3r_core.errors import Amb3rError
+from amb3r_core.optional import require
+from amb3r_core.progress import Cancelled
+
+EXIT_ERROR = 1
+EXIT_CANCELLED = 130
+HOST = "nerfstudio.process_data.base_converter_to_nerfstudio_dataset"
+
+
+def process() -> NoReturn:
+    """`ns-process-amb3r`."""
+
+    def run() -> None:
+        process_amb3r = _process_class()
+        tyro.cli(process_amb3r, prog="ns-process-amb3r").main()
+
+    exit_with(run)
+
+
+def process_data() -> NoReturn:
+    """`python -m amb3r_nerfstudio process-data`: Nerfstudio's own subcommands with amb3r beside them."""
+
+    def run() -> None:
+        theirs: Any = require("nerfstudio.scripts.process_data", extra="nerfstudio", purpose="to process data")
+        process_amb3r = _process_class()
+        commands: Any = Union[theirs.Commands, Annotated[process_amb3r, tyro.conf.subcommand(name="amb3r")]]  # noqa: UP007
+        tyro.cli(commands, prog="python -m amb3r_nerfstudio process-data").main()
+
+    exit_with(run)
+
+
+def check() -> NoReturn:
+    """`ns-amb3r-check`."""
+
+    def run() -> int:
+        folder = tyro.cli(_check_arguments, prog="ns-amb3r-check")
+        from amb3r_nerfstudio.check import check_dataset, print_results
+
+        results = check_dataset(folder)
+        print_results(folder, results)
+        return EXIT_ERROR if any(result.verdict == "fail" for result in results) else 0
+
+    exit_with(run)
+
+
+def _check_arguments(dataset: tyro.conf.Positional[Path], /) -> Path:
+    """Reads a Nerfstudio dataset as Nerfstudio does, and says what is wrong with it.
+
+    Args:
+        dataset: Folder with transforms.json.
+    """
+    return dataset
+
+
+def _process_class() -> Any:
+    require(HOST, extra="nerfstudio", purpose="to process data the way ns-process-data does")
+    from amb3r_nerfstudio.process import ProcessAMB3R
+
+    return ProcessAMB3R
+
+
+def exit_with(run: Callable[[], int | None]) -> NoReturn:
+    """Runs and exits: 0 done, 1 trouble in one red line, 130 cancelled."""
+    try:
+        sys.exit(run() or 0)
+    except (Amb3rError, RuntimeError, ValueError) as error:
+        _say_in_red(" ".join(str(error).split()))
+        sys.exit(EXIT_ERROR)
+    except (Cancelled, KeyboardInterrupt):
+        _say_in_red("cancelled; nothing was written")
+        sys.exit(EXIT_CANCELLED)
+
+
+def _say_in_red(line: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(line, style="bold red", markup=False, highlight=False, soft_wrap=True)

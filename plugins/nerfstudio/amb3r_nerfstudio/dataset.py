@@ -1,0 +1,218 @@
+"""One Nerfstudio dataset from one reconstruction: `write_dataset`. Needs no Nerfstudio.
+
+transforms.json                     poses (OpenGL camera axes), intrinsics at the photos' own size, provenance; comes last
+images/ images_2/ images_4/ ...     upright photos and their downscaled copies
+depth/ depths_2/ ...                z-depth in thousandths of the unit, 16 bits, 0 = unknown
+masks/ masks_2/ ...                 0 = ignore; only when something is masked
+sparse_pc.ply splat_init.ply        seed points, and gaussians that are worth looking at without training
+colmap/sparse/0                     cameras, poses and tracks, in the reconstruction's own world
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from amb3r_core.errors import InputError
+from amb3r_core.export.colmap import colmap_model, no_tracks
+from amb3r_core.export.image_files import link_or_copy
+from amb3r_core.export.nerfstudio import SEED_FILE, camera_fields, seed_cloud, transforms_dict, z_up_from_world
+from amb3r_core.export.notes import comment_lines, write_json, write_sidecar
+from amb3r_core.export.ply import write_vertices
+from amb3r_core.progress import Monitor, Progress, silent
+from amb3r_core.scene import Float64, PointCloud, Reconstruction
+from amb3r_core.thinning import empty_cloud
+from amb3r_core.tracks import visibility_tracks
+from amb3r_nerfstudio.depth_files import DepthReport, write_depths
+from amb3r_nerfstudio.frame_files import (
+    FrameImage,
+    downscale_factors,
+    write_downscaled,
+    write_downscaled_masks,
+    write_frame_masks,
+    write_frames,
+)
+from amb3r_nerfstudio.publish import DATASET_MARK, TRANSFORMS, published
+from amb3r_nerfstudio.seed import SeedConfig, evenly, fused_points, splat_vertices
+
+SPLAT_FILE = "splat_init.ply"
+COLMAP_FOLDER = Path("colmap") / "sparse" / "0"
+STAGE = "write dataset"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetConfig:
+    """What the dataset holds.
+
+    world: "gravity" turns z up where up is known; "first-camera" keeps the reconstruction's world. intrinsics: "shared" writes
+    one camera for all frames when all are equal. images: "reference" names the photos where they are and writes no downscales.
+    mask_radius: share of half the image's diagonal inside which pixels count. eval_names: views to evaluate on.
+    """
+
+    seed: SeedConfig = field(default_factory=SeedConfig)
+    num_downscales: int = 3
+    depth: Literal["write", "omit"] = "write"
+    depth_debug: bool = False
+    colmap: Literal["write", "omit"] = "write"
+    world: Literal["gravity", "first-camera"] = "gravity"
+    intrinsics: Literal["shared", "per-frame"] = "shared"
+    images: Literal["copy", "reference"] = "copy"
+    mask_radius: float = 1.0
+    eval_names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenDataset:
+    """What was written: counts, and what is unknown in the depth."""
+
+    folder: Path
+    n_frames: int
+    n_points: int
+    n_splats: int
+    has_shared_intrinsics: bool
+    depth: DepthReport | None
+
+
+def write_dataset(
+    reconstruction: Reconstruction, folder: Path, config: DatasetConfig | None = None, monitor: Monitor = silent
+) -> WrittenDataset:
+    """Writes the dataset into `folder`, whole or not at all; an earlier dataset of ours there is replaced.
+
+    Raises `InputError` when the scene has no view or the folder holds parts of a dataset that is not ours.
+    """
+    config = config or DatasetConfig()
+    if reconstruction.n_views == 0:
+        raise InputError("no view could be placed, so there is no dataset to write")
+    with published(folder) as partial:
+        return _write(reconstruction, partial, folder, config, monitor)
+
+
+def _write(
+    reconstruction: Reconstruction, partial: Path, folder: Path, config: DatasetConfig, monitor: Monitor
+) -> WrittenDataset:
+    world = z_up_from_world(reconstruction) if config.world == "gravity" else np.eye(4)
+    monitor(Progress(stage=STAGE, message="images"))
+    frames = write_frames(reconstruction, partial, eval_names=config.eval_names, reference=config.images == "reference")
+    has_depth = reconstruction.dense is not None and config.depth == "write"
+    depths = (
+        write_depths(reconstruction, partial, frames, config.seed.min_confidence, debug=config.depth_debug) if has_depth else None
+    )
+    masks = write_frame_masks(reconstruction, partial, frames, config.mask_radius)
+    if config.images == "copy":
+        _write_downscales(partial, frames, depths.names if depths else (), masks, config.num_downscales)
+    monitor(Progress(stage=STAGE, message="points"))
+    cloud = empty_cloud() if reconstruction.dense is None else fused_points(reconstruction, config.seed, monitor)
+    n_points = _write_seed(reconstruction, partial, evenly(cloud, config.seed.points), world)
+    n_splats = _write_splats(reconstruction, partial, evenly(cloud, config.seed.splats), world)
+    if config.colmap == "write":
+        monitor(Progress(stage=STAGE, message="tracks"))
+        write_colmap(reconstruction, partial / COLMAP_FOLDER, frames, cloud)
+    document = _document(reconstruction, frames, world, depths, masks, has_seed=n_points > 0, has_splats=n_splats > 0)
+    is_shared = config.intrinsics == "shared" and _share_intrinsics(document, frames)
+    write_sidecar(partial, reconstruction, {"dataset": DATASET_MARK})
+    write_json(partial / TRANSFORMS, document)
+    return WrittenDataset(
+        folder=folder,
+        n_frames=len(frames),
+        n_points=n_points,
+        n_splats=n_splats,
+        has_shared_intrinsics=is_shared,
+        depth=depths,
+    )
+
+
+def _write_downscales(
+    folder: Path, frames: Sequence[FrameImage], depths: Sequence[str], masks: Sequence[str], count: int
+) -> None:
+    """Every folder of a factor or none: Nerfstudio that finds `images_2` also looks for `depths_2` and `masks_2`."""
+    for factor in downscale_factors(frames, count):
+        write_downscaled(folder, frames, factor)
+        if masks:
+            write_downscaled_masks(folder, masks, factor)
+        if depths:
+            (folder / f"depths_{factor}").mkdir()
+        for name in depths:  # Nerfstudio resizes depth to the image, so one file serves every size
+            link_or_copy(folder / name, folder / f"depths_{factor}" / Path(name).name)
+
+
+def _write_seed(reconstruction: Reconstruction, folder: Path, cloud: PointCloud, world: Float64) -> int:
+    vertices = seed_cloud(cloud, world, max(len(cloud), 1))
+    if len(vertices):
+        write_vertices(folder / SEED_FILE, vertices, comment_lines(reconstruction, "Nerfstudio world, see transforms.json"))
+    return len(vertices)
+
+
+def _write_splats(reconstruction: Reconstruction, folder: Path, cloud: PointCloud, world: Float64) -> int:
+    if len(cloud):
+        comments = comment_lines(reconstruction, "Nerfstudio world, see transforms.json")
+        if reconstruction.up_world is not None and not np.array_equal(world, np.eye(4)):
+            comments = ["Vertical Axis: z", *(line for line in comments if not line.startswith("up "))]
+        write_vertices(folder / SPLAT_FILE, splat_vertices(reconstruction, cloud, world), comments)
+    return len(cloud)
+
+
+def write_colmap(reconstruction: Reconstruction, folder: Path, frames: Sequence[FrameImage], cloud: PointCloud) -> None:
+    """Writes the COLMAP model of the frames, with tracks through every view whose depth has the point."""
+    folder.mkdir(parents=True)
+    tracks = visibility_tracks(reconstruction, cloud) if len(cloud) else no_tracks()
+    model: Any = colmap_model(reconstruction, [frame.placed for frame in frames], tracks)
+    model.write_binary(str(folder))
+
+
+def _document(
+    reconstruction: Reconstruction,
+    frames: Sequence[FrameImage],
+    world: Float64,
+    depths: DepthReport | None,
+    masks: Sequence[str],
+    *,
+    has_seed: bool,
+    has_splats: bool,
+) -> dict[str, Any]:
+    """The content of transforms.json.
+
+    `applied_transform` is always there: without it Nerfstudio takes a dataset with a COLMAP model to be turned by COLMAP's axes.
+    """
+    document: dict[str, Any] = transforms_dict(
+        reconstruction,
+        [frame.placed for frame in frames],
+        world=world,
+        depths=depths.names if depths else (),
+        masks=masks,
+        seed_file=SEED_FILE if has_seed else None,
+    )
+    for entry, frame in zip(document["frames"], frames, strict=True):
+        entry["file_path"] = frame.file_path
+    document["applied_transform"] = world[:3].tolist()
+    if np.array_equal(world, np.eye(4)):
+        document.pop("orientation_override", None)
+    document |= _splits(frames)
+    names = {frame.file_path: view.name for frame, view in zip(frames, reconstruction.views, strict=True)}
+    document["amb3r"] |= {
+        "original_names": names,
+        "not_placed": {view.name: view.reason for view in reconstruction.unregistered},
+        "splat_init": SPLAT_FILE if has_splats else None,
+        "depth": None if depths is None else depths.record(),
+    }
+    return document
+
+
+def _splits(frames: Sequence[FrameImage]) -> dict[str, list[str]]:
+    """Nerfstudio's lists of files per split, when some frames are for evaluation."""
+    held_out = [frame.file_path for frame in frames if frame.split == "eval"]
+    if not held_out:
+        return {}
+    train = [frame.file_path for frame in frames if frame.split == "train"]
+    return {"train_filenames": train, "val_filenames": held_out, "test_filenames": held_out}
+
+
+def _share_intrinsics(document: dict[str, Any], frames: Sequence[FrameImage]) -> bool:
+    """Moves equal intrinsics from all frames to the top; Nerfstudio lets the top win, so never when they differ."""
+    if len({frame.camera for frame in frames}) > 1:
+        return False
+    shared = camera_fields(frames[0].camera)
+    document["frames"] = [{key: value for key, value in entry.items() if key not in shared} for entry in document["frames"]]
+    document |= shared
+    return True

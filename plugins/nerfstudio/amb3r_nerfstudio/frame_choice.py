@@ -1,0 +1,89 @@
+"""Which frames are reconstructed, and how they are cut before that: the shared wishes of Nerfstudio's image flags."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.errors import InputError
+from amb3r_core.images import Frame, FrameList
+from amb3r_core.scene import UInt8
+
+BLUR_LONG_SIDE_PX = 640
+"""Sharpness is measured on about this size, so that one limit fits phones and cameras."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameWishes:
+    """crop: shares cut off at top, bottom, left, right. max_frames: None keeps all. min_sharpness: 0 keeps all."""
+
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    max_frames: int | None = None
+    min_sharpness: float = 0.0
+
+    def __post_init__(self) -> None:
+        top, bottom, left, right = self.crop
+        if min(self.crop) < 0 or top + bottom >= 1 or left + right >= 1:
+            raise InputError(
+                f"--crop-factor {' '.join(map(str, self.crop))}: shares of the image that leave something are wanted"
+            )
+
+
+def chosen_frames(frames: FrameList, wishes: FrameWishes) -> FrameList:
+    """The sharp enough frames, evenly thinned to the most that are wanted, each cropped; in their order."""
+    kept = list(frames)
+    if wishes.min_sharpness > 0:
+        kept = [frame for frame in kept if sharpness(frame.decode()) >= wishes.min_sharpness]
+        if not kept:
+            raise InputError(f"all {len(frames)} images are blurrier than --min-blur-score {wishes.min_sharpness:g}; lower it")
+    if wishes.max_frames is not None and len(kept) > wishes.max_frames:
+        kept = [kept[index * len(kept) // wishes.max_frames] for index in range(wishes.max_frames)]
+    if any(wishes.crop):
+        kept = [cropped(frame, wishes.crop) for frame in kept]
+    return replace(frames, frames=tuple(kept))
+
+
+def sharpness(rgb: UInt8) -> float:
+    """Variance of the Laplacian of the grey image (H, W, 3): about 0 for a smear, hundreds for a crisp photo."""
+    step = max(1, round(max(rgb.shape[:2]) / BLUR_LONG_SIDE_PX))
+    grey = rgb[::step, ::step].astype(np.float32).mean(axis=-1)
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * grey[1:-1, 1:-1]
+    return float(laplacian.var()) if laplacian.size else 0.0
+
+
+def cropped(frame: Frame, crop: tuple[float, float, float, float]) -> Frame:
+    """The frame without the given shares at top, bottom, left and right; a known camera moves with it."""
+    top, bottom = round(crop[0] * frame.height), frame.height - round(crop[1] * frame.height)
+    left, right = round(crop[2] * frame.width), frame.width - round(crop[3] * frame.width)
+    rows, columns = slice(top, bottom), slice(left, right)
+    camera = frame.camera
+    if camera is not None:
+        camera = replace(camera, width=right - left, height=bottom - top, cx=camera.cx - left, cy=camera.cy - top)
+    return replace(
+        frame,
+        width=right - left,
+        height=bottom - top,
+        decode=_cut(frame.decode, rows, columns),
+        decode_mask=None if frame.decode_mask is None else _cut_mask(frame.decode_mask, rows, columns),
+        is_upright_file=False,
+        camera=camera,
+    )
+
+
+def _cut(decode: Callable[[], UInt8], rows: slice, columns: slice) -> Callable[[], UInt8]:
+    return lambda: np.ascontiguousarray(decode()[rows, columns])
+
+
+def _cut_mask(decode: Callable[[], NDArray[np.bool_]], rows: slice, columns: slice) -> Callable[[], NDArray[np.bool_]]:
+    return lambda: np.ascontiguousarray(decode()[rows, columns])
+
+
+def joined(train: FrameList, held_out: FrameList) -> tuple[FrameList, frozenset[str]]:
+    """Both sets as one, to be reconstructed together, and the names of the held-out ones."""
+
+    def under(folder: str, frames: FrameList) -> list[Frame]:
+        return [replace(frame, name=f"{folder}/{frame.name}") for frame in frames]
+
+    both = (*under("train", train), *under("eval", held_out))
+    return FrameList(both, is_ordered=False), frozenset(frame.name for frame in both[len(train) :])

@@ -1,0 +1,225 @@
+"""`ns-process-amb3r`: photos or a video to a Nerfstudio dataset. Imports Nerfstudio."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from nerfstudio.process_data.base_converter_to_nerfstudio_dataset import BaseConverterToNerfstudioDataset
+
+from amb3r_core import __version__
+from amb3r_core.cli.screen import print_table, watching
+from amb3r_core.cli.summary import summary_rows
+from amb3r_core.errors import InputError
+from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
+from amb3r_core.images import FrameList
+from amb3r_core.job import Job, input_files, open_input, run_job
+from amb3r_core.options import DtypeName, PipelineName, ReconstructOptions
+from amb3r_core.progress import Monitor
+from amb3r_core.scene import Reconstruction, VideoSource
+from amb3r_core.staging import as_resource_errors
+from amb3r_core.work import job_key, work_folder
+from amb3r_nerfstudio.dataset import DatasetConfig, WrittenDataset, write_dataset
+from amb3r_nerfstudio.equirect import perspective_crops
+from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, joined
+from amb3r_nerfstudio.publish import check_target
+from amb3r_nerfstudio.seed import SeedConfig
+
+
+@dataclass
+class ProcessAMB3R(BaseConverterToNerfstudioDataset):
+    """Photos, a video or an AMB3R scene folder to a dataset with poses, depth and seed points; in metres where they are known.
+
+    Needs neither COLMAP nor ffmpeg, and takes none of their flags.
+    """
+
+    model: str = "auto"
+    """auto, colmap, amb3r or vggt. auto: the best one whose weights are present, else colmap, which needs none."""
+    pipeline: PipelineName = "auto"
+    """one-shot, vo (a video, as it comes), sfm (large unordered sets); auto chooses and says why."""
+    weights: Path | None = None
+    """Checkpoint to use instead of the imported one."""
+    commercial_ok: bool = False
+    """Refuse weights whose licence does not allow commercial use."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    gpu: bool = True
+    """False: the same as --device cpu."""
+    dtype: DtypeName = "auto"
+    """Number type of the network."""
+    long_side: int | None = None
+    """Longer side of the depth maps in pixels."""
+    scale_from: str = "auto"
+    """Metres from: "A,B,1.25" (photos A and B were taken 1.25 m apart), a poses file in metres, gps, none; auto: GPS if good."""
+    intrinsics: str | None = None
+    """Known camera: fx,fy,cx,cy in pixels, or a cameras file."""
+    masks: Path | None = None
+    """Folder of mask images named like the photos; 0 = ignore."""
+
+    camera_type: Literal["perspective", "fisheye", "equirectangular", "pinhole", "simple_pinhole"] = "perspective"
+    """equirectangular panoramas become perspective images; fisheye images have to be undistorted first."""
+    images_per_equirect: Literal[8, 14] = 8
+    """How many perspective images each panorama becomes."""
+    refine_intrinsics: bool = True
+    """False: only with --intrinsics, which are kept as they are."""
+    use_single_camera_mode: bool = True
+    """Write one camera for all frames where all are equal; False: one per frame always."""
+    same_dimensions: bool = True
+    """Accepted; images of mixed sizes always work."""
+    num_frames_target: int = 300
+    """Video: take no more frames than this."""
+    fps: float | None = None
+    """Video: frames per second to take, the sharpest of each window."""
+    max_dataset_size: int = -1
+    """Photos: reconstruct at most this many, evenly chosen; -1: all."""
+    min_blur_score: float = 0.0
+    """Leave out images whose variance of the Laplacian is below this (25 drops only smears); 0: none."""
+    random_seed: int = 0
+    """The same input, options and seed give the same dataset."""
+    crop_factor: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Shares of the images to cut off before anything else: top, bottom, left, right."""
+    crop_bottom: float = 0.0
+    """Share to cut off at the bottom; the same as --crop-factor 0 SHARE 0 0."""
+    percent_radius_crop: float = 1.0
+    """Mask what lies outside this share of half the diagonal; 1: nothing."""
+
+    num_downscales: int = 3
+    """How often to halve: images_2, images_4, images_8, with depths_N and masks_N."""
+    skip_image_processing: bool = False
+    """Name the photos where they are; write no copies and no downscales."""
+    depth: bool = True
+    """Write dense depth for every frame."""
+    use_sfm_depth: bool = False
+    """Accepted: the same as --depth."""
+    include_depth_debug: bool = False
+    """Also write depth_debug/: photo beside depth, to look at."""
+    write_colmap: bool = True
+    """Also write colmap/sparse/0 with tracks."""
+    points: int = 150_000
+    """Most seed points."""
+    splats: int = 300_000
+    """Most gaussians of splat_init.ply; 0: none."""
+    voxel_size: float | None = None
+    """Edge of the voxels that thin the points, in the scene's unit; fits the pixels when not given."""
+    min_confidence: float = 0.0
+    """Points and depth need at least this confidence weight, in [0, 1)."""
+    distance_quantile: float = 0.99
+    """Share of the points to keep, nearest to their cameras first."""
+    world: Literal["gravity", "first-camera"] = "gravity"
+    """gravity: z is up. first-camera: the world of the reconstruction."""
+
+    def __post_init__(self) -> None:
+        """Nothing is written before everything is known, so the folders of the base class are not made here."""
+
+    def main(self) -> None:
+        """Reconstructs and writes; raises `Amb3rError`, and `Cancelled` when stopped."""
+        check_target(self.output_dir)
+        with watching("bar") as monitor, as_resource_errors(self.output_dir):
+            reconstruction, written = self._run(monitor)
+        self._report(reconstruction, written)
+
+    def _run(self, monitor: Monitor) -> tuple[Reconstruction, WrittenDataset]:
+        if (self.data / SCENE_FILE).is_file() or self.data.name == SCENE_FILE:
+            if self.eval_data is not None:
+                raise InputError("--eval-data needs photos or a video as --data: a finished scene cannot take more views")
+            scene = load_scene(self.data)
+            return scene, write_dataset(scene, self.output_dir, self._dataset_config(frozenset()), monitor)
+        options = self._options()
+        inputs = [self.data] if self.eval_data is None else [self.data, self.eval_data]
+        key = job_key(
+            [file for path in inputs for file in input_files([path])], [options, self._wishes(), self.camera_type], __version__
+        )
+        with work_folder(self.output_dir.absolute(), key, resume=True) as work:
+            frames, eval_names, video = self._frames(options, work, monitor)
+            keep = work / "kept"
+            shutil.rmtree(keep, ignore_errors=True)
+            scene = run_job(Job(inputs=frames, options=options, work=work, keep=keep), monitor)
+            scene = replace(scene, video=video)
+            return scene, write_dataset(scene, self.output_dir, self._dataset_config(eval_names), monitor)
+
+    def _frames(
+        self, options: ReconstructOptions, work: Path, monitor: Monitor
+    ) -> tuple[FrameList, frozenset[str], VideoSource | None]:
+        frames, video = self._opened(self.data, options, work / "train", monitor)
+        if self.eval_data is None:
+            return frames, frozenset(), video
+        held_out, _ = self._opened(self.eval_data, options, work / "eval", monitor)
+        both, eval_names = joined(frames, held_out)
+        return both, eval_names, video
+
+    def _opened(
+        self, data: Path, options: ReconstructOptions, work: Path, monitor: Monitor
+    ) -> tuple[FrameList, VideoSource | None]:
+        work.mkdir(parents=True, exist_ok=True)
+        frames, video = open_input(Job(inputs=[data], options=options, work=work, keep=None), monitor)
+        frames = chosen_frames(frames, self._wishes())
+        if self.camera_type == "equirectangular":
+            frames = perspective_crops(frames, self.images_per_equirect)
+        return frames, video
+
+    def _wishes(self) -> FrameWishes:
+        top, bottom, left, right = self.crop_factor
+        return FrameWishes(
+            crop=(top, max(bottom, self.crop_bottom), left, right),
+            max_frames=self.max_dataset_size if self.max_dataset_size > 0 else None,
+            min_sharpness=self.min_blur_score,
+        )
+
+    def _options(self) -> ReconstructOptions:
+        if self.camera_type == "fisheye":
+            raise InputError("--camera-type fisheye: fisheye images have to be undistorted to perspective ones first")
+        if not self.refine_intrinsics and self.intrinsics is None:
+            raise InputError("--no-refine-intrinsics keeps known cameras, but none are given: add --intrinsics")
+        return ReconstructOptions(
+            model=self.model,
+            pipeline=self.pipeline,
+            device=self.device if self.gpu else "cpu",
+            dtype=self.dtype,
+            weights=self.weights,
+            commercial_ok=self.commercial_ok,
+            long_side=self.long_side,
+            masks=self.masks,
+            intrinsics=self.intrinsics,
+            scale_from=self.scale_from,
+            fps=self.fps,
+            max_frames=self.num_frames_target,
+            seed=self.random_seed,
+            images="reference" if self.skip_image_processing else "copy",
+        )
+
+    def _dataset_config(self, eval_names: frozenset[str]) -> DatasetConfig:
+        return DatasetConfig(
+            seed=SeedConfig(
+                points=self.points,
+                splats=self.splats,
+                voxel_size=self.voxel_size,
+                min_confidence=self.min_confidence,
+                distance_quantile=self.distance_quantile,
+            ),
+            num_downscales=self.num_downscales,
+            depth="write" if self.depth or self.use_sfm_depth else "omit",
+            depth_debug=self.include_depth_debug,
+            colmap="write" if self.write_colmap else "omit",
+            world=self.world,
+            intrinsics="shared" if self.use_single_camera_mode else "per-frame",
+            images="reference" if self.skip_image_processing else "copy",
+            mask_radius=self.percent_radius_crop,
+            eval_names=eval_names,
+        )
+
+    def _report(self, reconstruction: Reconstruction, written: WrittenDataset) -> None:
+        n_all = reconstruction.n_views + len(reconstruction.unregistered)
+        rows = {"poses": f"found for {reconstruction.n_views / max(n_all, 1):.1%} of the images"}
+        rows |= summary_rows(reconstruction, written.n_points, list_all=self.verbose)
+        rows["splats"] = f"{written.n_splats:,}"
+        rows["intrinsics"] = "one camera for all frames" if written.has_shared_intrinsics else "one camera per frame"
+        if written.depth is not None:
+            gaps = written.depth
+            rows["no depth at"] = (
+                f"{gaps.never_known + gaps.doubtful + gaps.edge + gaps.too_far:.1%} of the pixels "
+                f"(never known {gaps.never_known:.1%}, doubtful {gaps.doubtful:.1%}, edges {gaps.edge:.1%}, "
+                f"beyond 16 bits {gaps.too_far:.1%})"
+            )
+        rows["dataset"] = str(written.folder)
+        rows["next"] = f'ns-train amb3r-splatfacto --data "{written.folder}"'
+        print_table("", rows)

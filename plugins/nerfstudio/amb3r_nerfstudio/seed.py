@@ -1,0 +1,71 @@
+"""The points and splats a training starts from: confident, confirmed by other views, even, and never twice at one place."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from amb3r_core.export.gaussians import MAX_GAUSSIANS, gaussian_vertices, normals_world
+from amb3r_core.export.ply import Vertices
+from amb3r_core.fusion import FusionConfig, fuse
+from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene import Float64, PointCloud, Reconstruction, transform_points
+from amb3r_core.thinning import VoxelThinner
+
+CLOSE_ENOUGH = 1.25
+"""Voxels grow until at most this many times the wanted points are left; the rest is dropped evenly."""
+GROWTH_STEPS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedConfig:
+    """points: how many points are wanted. splats: how many gaussians, 0 = none. voxel_size: in scene units, None = fits.
+
+    min_confidence: least confidence weight (c - 1) / c in [0, 1). distance_quantile: share of the points that is kept, nearest to
+    the camera each came from first; far points are the least certain.
+    """
+
+    points: int = 150_000
+    splats: int = MAX_GAUSSIANS
+    voxel_size: float | None = None
+    min_confidence: float = 0.0
+    distance_quantile: float = 0.99
+
+
+def fused_points(reconstruction: Reconstruction, config: SeedConfig, monitor: Monitor = silent) -> PointCloud:
+    """All trusted points of the scene in its world, none of them farther than the quantile."""
+    fusion = FusionConfig(min_weight=config.min_confidence, voxel_size=config.voxel_size)
+    limit = max(fusion.max_points or 0, 2 * config.points, 2 * config.splats)
+    return _near(reconstruction, fuse(reconstruction, replace(fusion, max_points=limit), monitor), config.distance_quantile)
+
+
+def _near(reconstruction: Reconstruction, cloud: PointCloud, quantile: float) -> PointCloud:
+    if quantile >= 1.0 or len(cloud) == 0:
+        return cloud
+    centres = reconstruction.cam_to_world[:, :3, 3][cloud.view_index]
+    distance = np.linalg.norm(cloud.points - centres, axis=1)
+    return cloud.selected(distance <= np.quantile(distance, quantile))
+
+
+def evenly(cloud: PointCloud, count: int) -> PointCloud:
+    """Exactly `count` points spread evenly over the cloud's surfaces; the cloud itself when it has no more."""
+    if len(cloud) <= count:
+        return cloud
+    size = max(2.0 * float(np.median(cloud.radius)), float(np.finfo(np.float32).tiny))
+    best = cloud
+    for _ in range(GROWTH_STEPS):
+        if len(best) <= CLOSE_ENOUGH * count:
+            break
+        size *= float(np.sqrt(len(best) / count / np.sqrt(CLOSE_ENOUGH)))
+        thinner = VoxelThinner(size)
+        thinner.add(cloud)
+        thinned = thinner.cloud()
+        if len(thinned) < count:  # overshot: the surfaces thin faster than with the square
+            break
+        best = thinned
+    return best.selected(np.arange(count) * len(best) // count)
+
+
+def splat_vertices(reconstruction: Reconstruction, cloud: PointCloud, world: Float64) -> Vertices:
+    """Surface-aligned gaussians of the cloud (scene coordinates) in dataset coordinates; world (4, 4) is the way there."""
+    normals = normals_world(reconstruction, cloud) @ world[:3, :3].T.astype(np.float32)
+    return gaussian_vertices(replace(cloud, points=transform_points(world, cloud.points)), normals)
