@@ -2,13 +2,14 @@
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
 import tyro
 
 from amb3r_core.cli import convert, demo, doctor, info, plan, reconstruct, weights
+from amb3r_core.cli.plugin_commands import plugin_commands
 from amb3r_core.cli.screen import report_error
 from amb3r_core.errors import Amb3rError
 from amb3r_core.progress import Cancelled
@@ -16,7 +17,7 @@ from amb3r_core.progress import Cancelled
 EXIT_ERROR = 1
 EXIT_CANCELLED = 130
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., object]] = {
     "reconstruct": reconstruct.reconstruct,
     "info": info.info,
     "convert": convert.convert,
@@ -47,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         group = next((word for word in arguments[:1] if word in GROUPS), None)
         words = arguments[1:] if group else arguments
         tyro.extras.subcommand_cli_from_dict(
-            GROUPS[group] if group else COMMANDS,
+            GROUPS[group] if group else _commands(arguments),
             prog=f"amb3r {group}" if group else "amb3r",
             description=f"amb3r {group}" if group else DESCRIPTION,
             args=list(words) or ["--help"],
@@ -60,6 +61,11 @@ def run(arguments: Sequence[str]) -> int:
         report_error("Cancelled", "cancelled; the output was not written", as_json=as_json)
         return EXIT_CANCELLED
     return 0
+
+
+def _commands(arguments: Sequence[str]) -> Mapping[str, Callable[..., object]]:
+    """Our own commands, and those of the plugins unless one of our own is asked for."""
+    return COMMANDS if arguments and arguments[0] in COMMANDS else COMMANDS | plugin_commands()
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
