@@ -1,0 +1,147 @@
+"""Refine poses on the depth and colour of overlapping views: coloured ICP per edge, then Open3D's global optimisation."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+import open3d as o3d
+
+from amb3r_core.conventions import rigid
+from amb3r_core.errors import InputError
+from amb3r_core.progress import Monitor, silent, track
+from amb3r_core.scene import Float64, Reconstruction
+from amb3r_open3d.pose_graph import (
+    PoseGraph,
+    information_of,
+    node_poses,
+    overlap_edges,
+    source_to_target,
+    spacing,
+    view_cloud,
+)
+from amb3r_open3d.scene import Scene
+from amb3r_open3d.stage import Stage
+
+log = logging.getLogger(__name__)
+registration = o3d.pipelines.registration
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefinePosesOptions:
+    """max_correspondence_distance: how far matched points may be apart, scene units; None: 6 point spacings. levels: passes
+    from coarse to fine, each halving distance and voxel. lambda_geometric: weight of shape against colour in [0, 1].
+    min_fitness: edges with a smaller share of matched points are left out (unless they follow each other). edge_prune_threshold:
+    Open3D's line process drops loop edges below this confidence. max_points: of each view."""
+
+    max_correspondence_distance: float | None = None
+    levels: int = 2
+    lambda_geometric: float = 0.968
+    min_fitness: float = 0.3
+    edge_prune_threshold: float = 0.25
+    max_iteration: int = 40
+    max_points: int = 20_000
+
+    def __post_init__(self) -> None:
+        distance = self.max_correspondence_distance
+        if distance is not None and not distance > 0:
+            raise InputError(f"max_correspondence_distance must be positive, or None: {distance}")
+        if self.levels < 1 or self.max_iteration < 1 or self.max_points < 100:
+            raise InputError(f"levels and max_iteration must be 1 or more, max_points 100 or more: {self}")
+        if not 0 <= self.lambda_geometric <= 1 or not 0 <= self.min_fitness <= 1:
+            raise InputError(f"lambda_geometric and min_fitness must be in [0, 1]: {self}")
+
+
+class RefinePoses(Stage[Scene, Scene]):
+    """The same scene with refined camera poses; the first view stays where it is.
+
+    >>> RefinePoses().options.levels
+    2
+    """
+
+    def __init__(self, options: RefinePosesOptions | None = None, monitor: Monitor = silent) -> None:
+        self.options = options or RefinePosesOptions()
+        self.monitor = monitor
+
+    def __call__(self, data: Scene, /) -> Scene:
+        if len(data) < 2:
+            raise InputError("one view alone has no pose to refine against others")
+        graph = self.optimised_graph(data)
+        return data.with_reconstruction(lambda reconstruction: with_poses(reconstruction, node_poses(graph)))
+
+    def optimised_graph(self, scene: Scene) -> PoseGraph:
+        """The pose graph with an ICP result on every edge, optimised."""
+        reconstruction, options = scene.reconstruction, self.options
+        scene.dense  # noqa: B018 - says so when there is no depth
+        clouds = [view_cloud(reconstruction, index, options.max_points) for index in range(len(scene))]
+        gap = spacing(reconstruction, options.max_points)
+        reach = options.max_correspondence_distance or 6.0 * gap
+        graph = PoseGraph()
+        for view in reconstruction.views:
+            graph.nodes.append(registration.PoseGraphNode(view.cam_to_world))
+        edges = overlap_edges(reconstruction)
+        for source, target in track(edges, self.monitor, stage="refine poses", total=len(edges)):
+            start = source_to_target(reconstruction, source, target)
+            edge = self._edge(source, target, (clouds[source], clouds[target]), start, reach, gap)
+            if edge is not None:
+                graph.edges.append(edge)
+        registration.global_optimization(
+            graph,
+            registration.GlobalOptimizationLevenbergMarquardt(),
+            registration.GlobalOptimizationConvergenceCriteria(),
+            registration.GlobalOptimizationOption(
+                max_correspondence_distance=reach, edge_prune_threshold=options.edge_prune_threshold, reference_node=0
+            ),
+        )
+        return graph
+
+    def _edge(
+        self,
+        source: int,
+        target: int,
+        clouds: tuple[o3d.geometry.PointCloud, o3d.geometry.PointCloud],
+        start: Float64,
+        reach: float,
+        gap: float,
+    ) -> "o3d.pipelines.registration.PoseGraphEdge | None":
+        """The measured edge; for views that follow each other the given one when ICP fails, else None."""
+        is_next = target == source + 1
+        move = self._coloured_icp(clouds, start, reach, gap)
+        if move is None:
+            log.info("views %d and %d share too little for ICP", source, target)
+            if not is_next:
+                return None
+            move = start
+        information = information_of(*clouds, reach, move)
+        if not information.any():
+            if not is_next:
+                return None
+            information = np.eye(6)
+        return registration.PoseGraphEdge(source, target, move, information, uncertain=not is_next)
+
+    def _coloured_icp(
+        self, clouds: tuple[o3d.geometry.PointCloud, o3d.geometry.PointCloud], start: Float64, reach: float, gap: float
+    ) -> Float64 | None:
+        move, estimation = start, registration.TransformationEstimationForColoredICP(self.options.lambda_geometric)
+        criteria = registration.ICPConvergenceCriteria(max_iteration=self.options.max_iteration)
+        for level in reversed(range(self.options.levels)):
+            coarser = 2.0**level
+            source, target = (cloud.voxel_down_sample(coarser * gap) for cloud in clouds)
+            try:
+                result = registration.registration_colored_icp(source, target, coarser * reach, move, estimation, criteria)
+            except RuntimeError as error:
+                if "No correspondences" not in str(error):
+                    raise
+                return None
+            if result.fitness < self.options.min_fitness:
+                return None
+            move = np.array(result.transformation)
+        return move
+
+
+def with_poses(reconstruction: Reconstruction, cam_to_world: Float64) -> Reconstruction:
+    """The reconstruction with other poses (N, 4, 4), made exact rotations."""
+    views = []
+    for view, pose in zip(reconstruction.views, cam_to_world, strict=True):
+        u, _, vt = np.linalg.svd(pose[:3, :3])
+        views.append(replace(view, cam_to_world=rigid(u @ vt, pose[:3, 3])))
+    return replace(reconstruction, views=tuple(views))
