@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from amb3r_core import __version__
+from amb3r_core.devices import choose_device
 from amb3r_core.errors import ResourceError
 from amb3r_core.images import FrameList
 from amb3r_core.models.api import ReconstructionModel
@@ -85,7 +86,8 @@ def _run_sfm(
     config = SfmConfig(seed=options.seed)
     if options.executor == "local":
         return run_sfm(model, frames, work, config=config, executor=InProcess(model), monitor=monitor)
-    workers = RayWorkers(model, n_workers=options.workers, gpus_per_worker=1.0 if options.device.startswith("cuda") else 0.0)
+    gpus_per_worker = 1.0 if choose_device(options.device).startswith("cuda") else 0.0
+    workers = RayWorkers(model, n_workers=options.workers, gpus_per_worker=gpus_per_worker)
     try:
         return run_sfm(model, frames, work, config=config, executor=workers, monitor=monitor)
     finally:

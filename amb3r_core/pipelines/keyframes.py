@@ -99,7 +99,7 @@ def _add_nearest(
     """Up to `n_nearest` rows near the newest: loop closers as they come, the others if they add something."""
     newest = chosen[0]
     for row in sorted(rows, key=lambda row: float(to_newest[row])):
-        if len(chosen) > config.n_nearest:
+        if len(chosen) > min(config.n_nearest, config.n_active - config.n_bridge - 1):
             return
         if row == newest:
             continue

@@ -206,7 +206,7 @@ class VoSession:
         scene.start(window.selected(window.rows(placed)))
         self._state.keyframes = [placed[0]]
         self._state.keyframes += self._new_keyframes(placed[1:], self._state.keyframes)
-        self._state.active = list(self._state.keyframes)
+        self._state.active = self._resampled(list(self._state.keyframes))
         return placed
 
     def _extend(self, new: Sequence[int]) -> list[int]:
@@ -232,10 +232,11 @@ class VoSession:
         return placed
 
     def _resampled(self, active: list[int]) -> list[int]:
-        scene, config = self._open(), self._config.resample
-        if not needs_resampling(scene.poses(active), len(active) - 1, config):
+        """The active keyframes of the next window: these, unless they are too many or too far apart."""
+        scene, config, keyframes = self._open(), self._config.resample, self._state.keyframes
+        if not needs_resampling(scene.poses(active), active.index(max(active)), config):
             return active
-        return resample(self._state.keyframes, scene.poses(self._state.keyframes), len(self._state.keyframes) - 1, config)
+        return resample(keyframes, scene.poses(keyframes), keyframes.index(max(keyframes)), config)
 
     def _infer(self, frames: Sequence[int], anchors: Sequence[int]) -> Window:
         self._monitor(

@@ -37,6 +37,8 @@ class FakeModel:
     max_views: int = 0
     confidence: float = 6.0
     seed: int = 0
+    bend_deg_per_m: float = 0.0
+    """A systematic error: every call turns its views about the vertical, the more the farther they are from the first."""
     lost_names: frozenset[str] = frozenset()
     """Frames this model never registers."""
     calls: list[tuple[str, ...]] = field(default_factory=list)
@@ -65,6 +67,7 @@ class FakeModel:
         overlap = overlaps(depth, poses, camera.K)
         linked = connected(overlap)
         share = np.where(linked, np.clip(overlap.max(axis=1) / FULL_OVERLAP, 0.0, 1.0), 0.0) if len(poses) > 1 else np.ones(1)
+        poses = bent_poses(poses, self.bend_deg_per_m)
         poses = spoiled_poses(poses, linked, noise, float(np.median(depth[depth > 0])), rng)
         sigma = np.stack([slow_noise(rng, height, width, 0.6, 1.6) for _ in poses])
         error = 0.7 * np.stack([slow_noise(rng, height, width) for _ in poses]) + 0.7 * rng.standard_normal(depth.shape)
@@ -140,11 +143,7 @@ def digest(text: str) -> int:
 
 def random_rotation(rng: np.random.Generator, degrees: float) -> Float64:
     axis = rng.standard_normal(3)
-    axis /= np.linalg.norm(axis)
-    angle = np.radians(degrees)
-    x, y, z = axis
-    K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K
+    return about(axis / np.linalg.norm(axis), float(np.radians(degrees)))
 
 
 def random_frame(rng: np.random.Generator, unit: float) -> Sim3:
@@ -168,6 +167,23 @@ def spoiled_poses(poses: Float64, linked: NDArray[np.bool_], noise: float, depth
         shift = far * rng.standard_normal(3) / np.sqrt(3)
         spoiled[index] = rigid(poses[index, :3, :3] @ turn, poses[index, :3, 3] + shift)
     return spoiled
+
+
+def bent_poses(poses: Float64, degrees_per_m: float) -> Float64:
+    """The poses on a path that bends: each is turned about the first view's vertical by its distance from the first."""
+    bent = poses.copy()
+    up, origin = poses[0, :3, 1], poses[0, :3, 3]
+    for index in range(1, len(poses)):
+        away = poses[index, :3, 3] - origin
+        angle = np.radians(degrees_per_m) * float(away @ poses[0, :3, 2])
+        bent[index] = rigid(about(up, angle) @ poses[index, :3, :3], origin + about(up, angle / 2) @ away)
+    return bent
+
+
+def about(axis: Float64, angle: float) -> Float64:
+    x, y, z = axis
+    K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K
 
 
 def overlaps(depth: NDArray[np.float32], poses: Float64, K: Float64) -> Float64:

@@ -226,3 +226,25 @@ def shuffled(frames: FrameList, seed: int) -> FrameList:
     """The same frames in another order, as a set."""
     order: Sequence[int] = np.random.default_rng(seed).permutation(len(frames)).tolist()
     return FrameList(tuple(frames[index] for index in order), is_ordered=False)
+
+
+def block_loop(n: int, *, turns: float = 1.3, seed: int = 3) -> BoxScene:
+    """A walk around a block of houses, looking ahead: a ring of streets 10 m wide, 30 m from corner to corner."""
+    rng = np.random.default_rng(seed)
+    half, corner = 15.0, 4.0
+    boxes = [[[-200, 1.65, -200], [200, 3.0, 200]], [[-21, -9, -21], [21, 1.65, 21]], [[-9.5, -6, -9.5], [9.5, 1.65, 9.5]]]
+    for _ in range(60):
+        along, side = rng.uniform(-9, 9), rng.choice([-1, 1])
+        near = rng.choice([10.3, 20.0]) * side
+        centre = np.array([along, 0, near] if rng.random() < 0.5 else [near, 0, along])
+        size = np.array([rng.uniform(0.4, 1.0), rng.uniform(0.5, 2.5), rng.uniform(0.4, 1.0)])
+        centre[1] = 1.65 - size[1]
+        boxes.append([(centre - size).tolist(), (centre + size).tolist()])
+    angle = np.linspace(0, 2 * np.pi * turns, 200 * n)
+    x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2 / corner) * half
+    z = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** (2 / corner) * half
+    gone = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(z)))])
+    even = np.linspace(0, gone[-1], n)
+    places = np.stack([np.interp(even, gone, x), np.zeros(n), np.interp(even, gone, z)], axis=1)
+    ahead = np.gradient(places, axis=0)
+    return BoxScene(np.array(boxes), np.array([looking(p, f) for p, f in zip(places, ahead, strict=True)]))
