@@ -1,0 +1,151 @@
+"""Measures ways to dense depth on scene folders with ground truth: what `amb3r_core/models/colmap/dense.py` was chosen by.
+
+    python benchmarks/dense_methods.py SCENE... [--methods ours sgm winner patchmatch sgbm] [--threads N]
+
+SCENE holds images/ and gt/ as described in amb3r_core/evaluate.py; its true cameras are used, so that depth alone
+is compared. One scale per scene; the shares are those of the most confident pixels of each image, unanswered ones last.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from amb3r_core.evaluate import image_names, true_poses
+from amb3r_core.models.colmap.dense import DenseConfig, Stereo, densify
+from amb3r_core.models.colmap.neighbours import SparseScene
+from amb3r_core.models.colmap.photos import Photo
+from amb3r_core.models.colmap.sfm import SfmConfig, reconstruct_sparse
+from amb3r_core.progress import silent
+from amb3r_core.sample_scene import true_depth
+from amb3r_core.scene import PinholeCamera
+from benchmarks.dense_rivals import PatchMatch, sgbm_depth
+
+Answer = tuple[Tensor, Tensor]
+SHARES = (0.5, 0.7, 1.0)
+WINNER = replace(DenseConfig(), small_jump=0.0, large_jump=0.0, refine_steps=0)
+ONE_WINDOW = replace(DenseConfig(), level_weights=(1.0,), refine_steps=0)
+
+
+def main() -> None:
+    """Prints one line per scene and method."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenes", type=Path, nargs="+")
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--threads", type=int)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    columns = "".join(f" | {share:4.0%} AbsRel d<1.25 d<1.03" for share in SHARES)
+    print(f"{'scene':14s} {'method':11s} s/view  answered{columns}")
+    for folder in arguments.scenes:
+        pixels, scene = _load(folder)
+        truths = true_depth(folder)
+        for method in arguments.methods:
+            started = time.perf_counter()
+            with torch.inference_mode():
+                depth, confidence = METHODS[method](pixels, scene)
+            seconds = (time.perf_counter() - started) / len(pixels)
+            rows = [(depth[k], confidence[k], truths[Path(name).stem]) for k, name in enumerate(image_names(folder))]
+            print(f"{folder.name:14s} {method:11s} {seconds:6.2f}  {_score(rows)}   load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+def _load(folder: Path) -> tuple[Tensor, SparseScene]:
+    """The images, all of one size, and the scene's true cameras with the points triangulated by them."""
+    names, poses = image_names(folder), true_poses(folder)
+    arrays = [np.array(Image.open(folder / "images" / name).convert("RGB")) for name in names]
+    height, width = arrays[0].shape[:2]
+    given = json.loads((folder / "gt" / "intrinsics.json").read_text())
+    # The file counts pixels from the corner of the first one; here its centre is the origin.
+    camera = PinholeCamera(width=width, height=height, fx=given["fx"], fy=given["fy"], cx=given["cx"] - 0.5, cy=given["cy"] - 0.5)
+    photos = [
+        Photo(
+            name=name,
+            load=array.copy,
+            width=width,
+            height=height,
+            known_camera=camera,
+            known_cam_to_world=poses[Path(name).stem],
+        )
+        for name, array in zip(names, arrays, strict=True)
+    ]
+    with tempfile.TemporaryDirectory() as scratch:
+        sparse = reconstruct_sparse(photos, config=SfmConfig(), scratch=Path(scratch), monitor=silent)
+    scene = SparseScene(
+        intrinsics=torch.from_numpy(np.tile(camera.K, (len(names), 1, 1))),
+        cam_to_world=torch.from_numpy(np.stack([poses[Path(name).stem] for name in names])),
+        size=(height, width),
+        points=torch.from_numpy(sparse.points),
+        observed=tuple(torch.from_numpy(view.observations.point_index) for view in sparse.views),
+    )
+    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 255, scene
+
+
+def _ours(config: DenseConfig) -> Callable[[Tensor, SparseScene], Answer]:
+    return lambda pixels, scene: densify(pixels, _everywhere(pixels), scene, config)
+
+
+def _everywhere(pixels: Tensor) -> Tensor:
+    return torch.ones_like(pixels[:, 0], dtype=torch.bool)
+
+
+def _patchmatch(pixels: Tensor, scene: SparseScene) -> Answer:
+    stereo = Stereo(pixels, _everywhere(pixels), scene, replace(DenseConfig(), refine_steps=0))
+    sweeps = [PatchMatch(stereo, view).run() for view in range(len(pixels))]
+    return _stack([stereo.answer(view, sweeps) for view in range(len(pixels))])
+
+
+def _sgbm(pixels: Tensor, scene: SparseScene) -> Answer:
+    stereo = Stereo(pixels, _everywhere(pixels), scene, DenseConfig())
+    return _stack([sgbm_depth(stereo, view) for view in range(len(pixels))])
+
+
+def _stack(answers: list[Answer]) -> Answer:
+    return torch.stack([depth for depth, _ in answers]), torch.stack([confidence for _, confidence in answers])
+
+
+METHODS: dict[str, Callable[[Tensor, SparseScene], Answer]] = {
+    "ours": _ours(DenseConfig()),
+    "half-size": _ours(replace(DenseConfig(), refine_steps=0)),
+    "one-window": _ours(ONE_WINDOW),
+    "winner": _ours(WINNER),
+    "patchmatch": _patchmatch,
+    "sgbm": _sgbm,
+}
+
+
+def _score(rows: list[tuple[Tensor, Tensor, np.ndarray]]) -> str:
+    known = [(depth.numpy()[truth > 0], confidence.numpy()[truth > 0], truth[truth > 0]) for depth, confidence, truth in rows]
+    ratios = np.concatenate([truth[depth > 0] / depth[depth > 0] for depth, _, truth in known])
+    scale = float(np.median(ratios))
+    text = f"{np.mean([(depth > 0).mean() for depth, _, _ in known]):7.1%}"
+    for share in SHARES:
+        parts = [_errors(depth * scale, confidence, truth, share) for depth, confidence, truth in known]
+        relative, within, close = np.mean(parts, axis=0)
+        text += f" |      {relative:6.3f} {within:6.3f} {close:6.3f}"
+    return text
+
+
+def _errors(depth: np.ndarray, confidence: np.ndarray, truth: np.ndarray, share: float) -> tuple[float, float, float]:
+    """AbsRel of the answers, and the shares within 1.25 and 1.03, where a missing answer is a miss."""
+    kept = np.argsort(-np.where(depth > 0, confidence, 0), kind="stable")[: int(share * len(depth))]
+    answered = kept[depth[kept] > 0]
+    ratio = np.maximum(depth[answered] / truth[answered], truth[answered] / depth[answered])
+    relative = np.abs(depth[answered] / truth[answered] - 1)
+    return float(relative.mean()), float((ratio < 1.25).sum() / len(kept)), float((ratio < 1.03).sum() / len(kept))
+
+
+if __name__ == "__main__":
+    main()
