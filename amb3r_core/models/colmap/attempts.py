@@ -84,11 +84,11 @@ def run_attempts(waves: Sequence[Sequence[Attempt]], task: MappingTask, n_proces
     return scores
 
 
-def simplify(winner: AttemptScore, task: MappingTask, seed: int, monitor: Monitor) -> AttemptScore:
-    """The winner's score after distortion was dropped where it explains nothing; its model is `folder/CHOSEN`."""
+def finish(winner: AttemptScore, task: MappingTask, seed: int, monitor: Monitor) -> AttemptScore:
+    """The winner's score after the last adjustment (`solve.run_finish`); its model is `folder/CHOSEN`."""
     if not score_path(task.folder, CHOSEN).exists():
         request = {"name": winner.name, "keep_poses": bool(task.cam_from_world), "seed": seed, **_common(task)}
-        job = Job(task="simplification", name=CHOSEN, folder=task.folder, request=request)
+        job = Job(task="finish", name=CHOSEN, folder=task.folder, request=request)
         for finished in _run([job], task.folder, 1, monitor, 0, 1):
             if finished.problem:
                 raise ResourceError(f"finishing the model failed ({finished.problem}); see {task.folder / CHOSEN}.log")

@@ -24,6 +24,7 @@ SUPPORT_ERROR_PX = 2.0
 
 FREEDOM_PER_POINT = 3.0
 PAIR_IDS = (1, 2)
+MULTI_VIEW = 3
 GROWTH_FOR_GLOBAL_REFINEMENT = 1.25
 ROBUST_LOSS_PX = SUPPORT_ERROR_PX
 """Huber's limit: errors count squared as long as they support a point, and linearly from there."""
@@ -133,8 +134,8 @@ def polish(
 ) -> pycolmap.Reconstruction:
     """Triangulates everything again, places the photos that are missing, and adjusts all together.
 
-    This is what makes models of different mappers comparable: the same matches, two-view tracks included, the same thresholds
-    and the same robust loss. `keep_poses`: the poses the model came with stay exactly as they are.
+    This is what makes models of different mappers comparable: the same matches, the same thresholds and the same robust loss.
+    `keep_poses`: the poses the model came with stay exactly as they are.
     """
     # The cache must outlive the mapper, which only refers to it.
     cache = _load_cache(database)
@@ -144,7 +145,7 @@ def polish(
     options.fix_existing_frames = keep_poses
     triangulation = pycolmap.IncrementalTriangulatorOptions()
     triangulation.random_seed = tuning.seed
-    triangulation.ignore_two_view_tracks = False
+    triangulation.ignore_two_view_tracks = not tuning.use_two_view_tracks
     adjustment = _adjustment_options(tuning)
 
     def refine() -> None:
@@ -168,6 +169,22 @@ def polish(
         refine()
     mapper.end_reconstruction(False)
     return model
+
+
+def drop_two_view_points(model: pycolmap.Reconstruction) -> None:
+    """Removes the points that only two photos see."""
+    for point_id in sorted(model.point3D_ids()):
+        if model.point3D(point_id).track.length() < MULTI_VIEW:
+            model.delete_point3D(point_id)
+
+
+def multi_view_observations(model: pycolmap.Reconstruction) -> float:
+    """How many points seen by three photos or more a placed photo sees, at the photo in the middle of the ranking."""
+    per_photo: list[int] = []
+    for image_id in model.reg_image_ids():
+        points = [point for point in model.image(image_id).points2D if point.has_point3D()]
+        per_photo.append(sum(model.point3D(point.point3D_id).track.length() >= MULTI_VIEW for point in points))
+    return float(np.median(per_photo)) if per_photo else 0.0
 
 
 def support(model: pycolmap.Reconstruction) -> float:

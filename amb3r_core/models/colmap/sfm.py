@@ -86,7 +86,7 @@ def reconstruct_sparse(
     winner = attempts.choose(scores, len(photos))
     if winner is None:
         raise RegistrationError(_nothing_placed(features, pairs))
-    final = attempts.simplify(winner, task, config.seed, monitor)
+    final = attempts.finish(winner, task, config.seed, monitor)
     model = pycolmap.Reconstruction(model_path(folder, CHOSEN))
     return to_sparse(model, photos, features, pairs, cameras, replace(final, name=winner.name), scores)
 

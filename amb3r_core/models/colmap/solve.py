@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -20,12 +20,15 @@ from amb3r_core.models.colmap.mapping import Tuning
 from amb3r_core.models.colmap.sparse import AttemptScore
 
 MIN_CORNER_SHIFT_PX = 0.5
+ENOUGH_MULTI_VIEW_POINTS = 200
+"""Points seen by three photos or more that hold a photo without help of points that only two see."""
+
 PLAUSIBLE_FOCAL_RATIO = (0.35, 5.0)
 """Focal length over the longer side, from a 110 degree lens to a long telephoto; outside, a model counts a tenth."""
 
 IMPLAUSIBLE_FACTOR = 0.1
 CHOSEN = "chosen"
-"""The name of the winner after its simplification."""
+"""The name of the winner after its finish."""
 
 MIN_PHOTOS_FOR_DISTORTION = 4
 MIN_PHOTOS_FOR_FOCAL = 3
@@ -76,27 +79,38 @@ def run_attempt(
     shutil.rmtree(work)
 
 
-def run_simplification(name: str, keep_poses: bool, database: str, folder: str, n_photos: int, seed: int) -> None:
-    """Worker task: stores the attempt `name` as `folder/chosen`, without its distortion where that loses nothing.
+def run_finish(name: str, keep_poses: bool, database: str, folder: str, n_photos: int, seed: int) -> None:
+    """Worker task: stores the attempt `name` as `folder/chosen`, after the steps that only the winner is worth.
 
-    Distortion goes when it moves no pixel visibly or explains nothing more. With few views the two models often explain
-    equally much; a free coefficient then does less harm to poses than a wrong zero.
+    Where every photo sees enough points in three views, those of two are left out: nothing but one epipolar line checks
+    them. And distortion goes when it moves no pixel visibly or explains nothing more. With few views models with and without
+    often explain equally much; a free coefficient then does less harm to poses than a wrong zero.
     """
     pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
     model = pycolmap.Reconstruction(model_path(Path(folder), name))
     tuning = _polish_tuning(seed, n_photos)
-    shifts = [_corner_shift_px(camera) for camera in model.cameras.values()]
-    if tuning.refine_distortion and any(shifts):
-        plain = pycolmap.Reconstruction(model)
-        for camera in plain.cameras.values():
-            _drop_distortion(camera)
-        pinhole = mapping.relaxed(seed=seed, refine_focal=tuning.refine_focal, refine_distortion=False)
-        mapping.polish(Path(database), plain, pinhole, keep_poses=keep_poses)
-        places_all = plain.num_reg_images() >= model.num_reg_images()
-        if places_all and (max(shifts) < MIN_CORNER_SHIFT_PX or mapping.support(plain) >= mapping.support(model)):
-            model = plain
+    if mapping.multi_view_observations(model) >= ENOUGH_MULTI_VIEW_POINTS:
+        tuning = replace(tuning, use_two_view_tracks=False)
+        mapping.drop_two_view_points(model)
+        mapping.polish(Path(database), model, tuning, keep_poses=keep_poses)
+    model = _simplest(Path(database), model, tuning, keep_poses=keep_poses)
     store_model(Path(folder), CHOSEN, model)
     store_score(Path(folder), _score(CHOSEN, model))
+
+
+def _simplest(database: Path, model: pycolmap.Reconstruction, tuning: Tuning, *, keep_poses: bool) -> pycolmap.Reconstruction:
+    shifts = [_corner_shift_px(camera) for camera in model.cameras.values()]
+    if not tuning.refine_distortion or not any(shifts):
+        return model
+    plain = pycolmap.Reconstruction(model)
+    for camera in plain.cameras.values():
+        _drop_distortion(camera)
+    mapping.polish(database, plain, replace(tuning, refine_distortion=False), keep_poses=keep_poses)
+    loses_photos = plain.num_reg_images() < model.num_reg_images()
+    is_visible = max(shifts) >= MIN_CORNER_SHIFT_PX
+    if loses_photos or (is_visible and mapping.support(model) > mapping.support(plain)):
+        return model
+    return plain
 
 
 def _map(

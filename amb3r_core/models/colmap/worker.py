@@ -13,7 +13,7 @@ from amb3r_core.models.colmap import features, solve
 TASKS: Mapping[str, Callable[..., None]] = {
     "features": features.extract_files,
     "attempt": solve.run_attempt,
-    "simplification": solve.run_simplification,
+    "finish": solve.run_finish,
 }
 ORPHAN_EXIT_CODE = 3
 STANDARD_INPUT = 0
