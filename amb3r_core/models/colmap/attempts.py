@@ -98,14 +98,17 @@ def finish(winner: AttemptScore, task: MappingTask, seed: int, monitor: Monitor)
 def choose(scores: Sequence[AttemptScore], n_photos: int) -> AttemptScore | None:
     """The attempt with the most support; None where none gave a model.
 
-    Two photos hardly determine a focal length: among those that explain almost as much, the most usual one is taken.
+    Supports that differ by less than `AGREEMENT` say nothing: then the one with more photos wins, and then the first in the
+    plan. Two photos hardly determine a focal length: among those that explain almost as much, the most usual one is taken.
     """
     models = [score for score in scores if score.n_registered >= 2]
     best = max(models, key=lambda score: score.support, default=None)
-    if best is None or n_photos > 2 or best.focal_ratio == 0.0:
-        return best
-    rivals = [score for score in models if score.support >= (1.0 - PAIR_AMBIGUITY) * best.support]
-    return min(rivals, key=lambda score: abs(log(score.focal_ratio / USUAL_FOCAL_RATIO)))
+    if best is None:
+        return None
+    if n_photos == 2 and best.focal_ratio > 0.0:
+        rivals = _rivals(models, best, PAIR_AMBIGUITY)
+        return min(rivals, key=lambda score: abs(log(score.focal_ratio / USUAL_FOCAL_RATIO)))
+    return max(_rivals(models, best, AGREEMENT), key=lambda score: score.n_registered)
 
 
 def is_settled(scores: Sequence[AttemptScore], n_placeable: int) -> bool:
@@ -113,6 +116,11 @@ def is_settled(scores: Sequence[AttemptScore], n_placeable: int) -> bool:
     complete = sorted((score.support for score in scores if score.n_registered >= n_placeable), reverse=True)
     best = max((score.support for score in scores), default=0.0)
     return len(complete) >= 2 and complete[0] == best and complete[1] >= (1.0 - AGREEMENT) * best
+
+
+def _rivals(models: Sequence[AttemptScore], best: AttemptScore, share: float) -> list[AttemptScore]:
+    """The models whose support is less than this share below the best, in the order of the plan."""
+    return [score for score in models if score.support >= (1.0 - share) * best.support]
 
 
 def _run(jobs: Sequence[Job], folder: Path, n_processes: int, monitor: Monitor, done: int, total: int) -> Iterable[Finished]:

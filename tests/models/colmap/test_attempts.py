@@ -21,6 +21,12 @@ def test_without_a_model_nothing_wins():
     assert choose([], 2) is None
 
 
+def test_supports_that_hardly_differ_leave_the_choice_to_photos_placed_and_then_to_the_order():
+    assert choose([score("first", 995.0), score("second", 1000.0)], 10) == score("first", 995.0)
+    fewer = score("fewer", 1000.0, n_registered=8)
+    assert choose([fewer, score("more", 995.0)], 10) == score("more", 995.0)
+
+
 def test_two_photos_that_leave_the_focal_length_open_get_a_usual_one():
     long, usual, wide = (
         AttemptScore(name=name, n_registered=2, support=support, focal_ratio=ratio)
