@@ -52,6 +52,38 @@ def check() -> NoReturn:
     exit_with(run)
 
 
+def to_metric() -> NoReturn:
+    """`ns-amb3r-to-metric`."""
+    exit_with(lambda: tyro.cli(_to_metric, prog="ns-amb3r-to-metric"))
+
+
+def _to_metric(
+    *,
+    output: Path,
+    ply: Path | None = None,
+    load_config: Path | None = None,
+    transforms: Path | None = None,
+    dataset: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """An exported or trained splat in the scene's own coordinates: metres for a metric scene. No GPU, no Nerfstudio.
+
+    Args:
+        output: PLY to write; the similarity that was applied is written beside it as JSON.
+        ply: Splat of ns-export gaussian-splat.
+        load_config: config.yml of a training, in place of --ply: its last checkpoint is read.
+        transforms: The training's dataparser_transforms.json; found beside config.yml or the PLY when not given.
+        dataset: Dataset whose z-up coordinates are wanted; the reconstruction's own coordinates when not given.
+        overwrite: Replace the output.
+    """
+    from amb3r_nerfstudio.to_metric import restore
+
+    similarity = restore(
+        ply=ply, load_config=load_config, transforms=transforms, dataset=dataset, output=output, overwrite=overwrite
+    )
+    print(f"{output}: every length was multiplied by {similarity.scale:.6g}")  # noqa: T201
+
+
 def _check_arguments(dataset: tyro.conf.Positional[Path], /) -> Path:
     """Reads a Nerfstudio dataset as Nerfstudio does, and says what is wrong with it.
 
