@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from amb3r_core.errors import AlignmentError
+from amb3r_core.errors import AlignmentError, RegistrationError
 from amb3r_core.geometry import blend_pose, umeyama
 from amb3r_core.models.api import Draft, ReconstructionModel, RefinableModel
 from amb3r_core.pipelines.alignment import MIN_SAMPLES, Anchor, MatchedPoints, match_points, robust_scale
 from amb3r_core.pipelines.store import DenseMaps
-from amb3r_core.pipelines.windows import Window, WindowInput, predict, to_window
+from amb3r_core.pipelines.windows import Window, WindowInput, predict, to_window, unplaced
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene import Float64
 
@@ -57,7 +57,10 @@ def infer(
     """
     if not isinstance(model, RefinableModel):
         return predict(model, window, monitor)
-    draft = model.draft(window.batch(), monitor=monitor)
+    try:
+        draft = model.draft(window.batch(), monitor=monitor)
+    except RegistrationError as error:
+        return unplaced(window, error)
     return refined_or_draft(model, draft, to_window(draft.prediction, window.frames), config, anchors, monitor)
 
 

@@ -11,9 +11,10 @@ from amb3r_core.bridge import uint8_array
 from amb3r_core.conventions import invert, mean_up_direction
 from amb3r_core.errors import AlignmentError, RegistrationError
 from amb3r_core.geometry import Sim3, mean_pose
+from amb3r_core.lens import undistort
 from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.pipelines.alignment import weighted_median
-from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, PipelineResult, undistort
+from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, PipelineResult
 from amb3r_core.pipelines.scene_map import SceneMap
 from amb3r_core.pipelines.store import FrameShelf, Records
 from amb3r_core.progress import Monitor, silent, track

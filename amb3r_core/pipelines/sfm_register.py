@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from amb3r_core.models.api import ReconstructionModel, RefinableModel
+from amb3r_core.errors import RegistrationError
+from amb3r_core.models.api import Draft, ReconstructionModel, RefinableModel
 from amb3r_core.pipelines.alignment import Alignment
 from amb3r_core.pipelines.arbitration import ArbitrationConfig, refined_or_draft
 from amb3r_core.pipelines.retrieval import similarities
 from amb3r_core.pipelines.sfm_seed import near_and_far_mean
 from amb3r_core.pipelines.sfm_state import SfmRun
-from amb3r_core.pipelines.windows import Window, WindowInput, predict, to_window
+from amb3r_core.pipelines.windows import Window, WindowInput, predict, to_window, unplaced
 from amb3r_core.scene import Float64
 
 
@@ -30,8 +31,7 @@ def run_tries(model: ReconstructionModel, tries: Tries) -> list[Window]:
     best: dict[int, float] = {}
     answers: list[Window] = []
     for window in tries.windows:
-        draft = model.draft(window.batch()) if isinstance(model, RefinableModel) else None
-        quick = to_window(draft.prediction, window.frames) if draft else predict(model, window)
+        draft, quick = _first_look(model, window)
         weights = dict(zip(quick.frames, quick.frame_weight.tolist(), strict=True))
         if best and all(weights[frame] <= best[frame] - tries.hopeless_margin for frame in tries.frames):
             continue
@@ -40,6 +40,17 @@ def run_tries(model: ReconstructionModel, tries: Tries) -> list[Window]:
             quick = refined_or_draft(model, draft, quick, tries.arbitration)
         answers.append(quick)
     return answers
+
+
+def _first_look(model: ReconstructionModel, window: WindowInput) -> tuple[Draft | None, Window]:
+    """The front end's draft and answer; the full answer of a model without a front end, or one that places nothing."""
+    if not isinstance(model, RefinableModel):
+        return None, predict(model, window)
+    try:
+        draft = model.draft(window.batch())
+    except RegistrationError as error:
+        return None, unplaced(window, error)
+    return draft, to_window(draft.prediction, window.frames)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import os
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +168,7 @@ class FrameShelf:
         return len(self.frames) - 1
 
     def input(self, frames: Sequence[int]) -> WindowInput:
-        """What a model is shown of these frames."""
+        """What a model is shown of these frames; ordered only when they follow one another without a gap."""
         for frame in frames:
             self._load(frame)
         return WindowInput(
@@ -176,7 +177,7 @@ class FrameShelf:
             crops=tuple(self.crop(frame) for frame in frames),
             rgb=np.stack([self.rgb(frame) for frame in frames]),
             valid=np.stack([self.valid(frame) for frame in frames]),
-            is_ordered=self.is_ordered,
+            is_ordered=self.is_ordered and all(b - a == 1 for a, b in pairwise(frames)),
         )
 
     def crop(self, frame: int) -> Crop:

@@ -1,5 +1,6 @@
 """Windows: the few frames of a scene that a model sees in one call, and its answer as numpy arrays."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,12 +9,15 @@ import torch
 from numpy.typing import NDArray
 
 from amb3r_core.bridge import float32_array, float64_array
+from amb3r_core.errors import RegistrationError
 from amb3r_core.images import Frame
-from amb3r_core.models.api import ImageBatch, Prediction, ReconstructionModel, RefinableModel
+from amb3r_core.models.api import ImageBatch, Prediction, ReconstructionModel
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene import Crop, Float32, Float64, UInt8
 
 Bools = NDArray[np.bool_]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +103,29 @@ class Window:
 
 
 def predict(model: ReconstructionModel, window: WindowInput, monitor: Monitor = silent) -> Window:
-    """The model's full answer for a window."""
-    return to_window(model.predict(window.batch(), monitor=monitor), window.frames)
+    """The model's full answer for a window; nothing is registered when the model finds no two views that fit."""
+    try:
+        prediction = model.predict(window.batch(), monitor=monitor)
+    except RegistrationError as error:
+        return unplaced(window, error)
+    return to_window(prediction, window.frames)
 
 
-def predict_quickly(model: ReconstructionModel, window: WindowInput, monitor: Monitor = silent) -> Window:
-    """The answer of the model's front end alone, where it has one, else its full answer."""
-    if isinstance(model, RefinableModel):
-        return to_window(model.draft(window.batch(), monitor=monitor).prediction, window.frames)
-    return predict(model, window, monitor)
+def unplaced(window: WindowInput, error: RegistrationError) -> Window:
+    """The answer of a model that could place nothing, and said so."""
+    log.info("frames %s: %s", window.frames, error)
+    n, height, width = window.valid.shape
+    return Window(
+        frames=window.frames,
+        depth=np.zeros((n, height, width), dtype=np.float32),
+        weight=np.zeros((n, height, width), dtype=np.float32),
+        cam_to_world=np.tile(np.eye(4), (n, 1, 1)),
+        intrinsics=np.tile(np.eye(3), (n, 1, 1)),
+        radial_k1=np.zeros(n),
+        registered=np.zeros(n, dtype=np.bool_),
+        raw_confidence=np.ones(n),
+        metres_per_unit=None,
+    )
 
 
 def to_window(prediction: Prediction, frames: tuple[int, ...]) -> Window:
