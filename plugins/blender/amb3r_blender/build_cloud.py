@@ -16,18 +16,18 @@ GREY = (0.5, 0.5, 0.5, 1.0)
 def make_cloud(
     context: bpy.types.Context, name: str, table: PointsTable, *, factor: float, fixed_radius: float
 ) -> bpy.types.PointCloud:
-    """A point cloud with position, colour, confidence, radius and view index.
+    """A point cloud with position, colour, confidence, radius and view index; the table is closed.
 
     factor: for lengths. fixed_radius: one for all points, 0 = each point's own.
     """
     mesh = bpy.data.meshes.new(f".{name}")
     mesh.vertices.add(len(table))
+    _set_colors(mesh, table)  # first: its large temporary array then meets the least other memory
     positions = table.positions()
     if factor != 1.0:
         positions *= np.float32(factor)
     mesh.attributes["position"].data.foreach_set("vector", positions.ravel())
     del positions
-    _set_colors(mesh, table)
     radius = table.column("radius")
     if fixed_radius > 0 or radius is None:
         radius = np.full(len(table), fixed_radius or DEFAULT_RADIUS, np.float32)
@@ -40,11 +40,21 @@ def make_cloud(
     if view_index is not None:
         mesh.attributes.new(nodes.VIEW, "INT", "POINT").data.foreach_set("value", view_index)
     del radius, confidence, view_index
+    table.close()
     for name_of_selection in [attribute.name for attribute in mesh.attributes if attribute.name.startswith(".select")]:
         mesh.attributes.remove(mesh.attributes[name_of_selection])
     cloud = compat.native_cloud(context, name, mesh, nodes.points_from_mesh_nodes())
     nodes.remove_helper_nodes()
     return cloud
+
+
+def set_material(thing: bpy.types.Object, material: bpy.types.Material) -> None:
+    """Gives a cloud object a material slot of its own, which outlives new points and modifiers that drop the cloud's slots."""
+    if not thing.data.materials:
+        thing.data.materials.append(material)
+    slot = thing.material_slots[0]
+    slot.link = "OBJECT"
+    slot.material = material
 
 
 def ensure_sliders(cloud: bpy.types.Object, choices: ImportChoices) -> bpy.types.NodesModifier:

@@ -176,8 +176,8 @@ def _build_points(
     name = f"{made.scene.name} Points"
     cloud = build_cloud.make_cloud(context, name, table, factor=factor, fixed_radius=choices.point_radius)
     if thing is None:
-        cloud.materials.append(nodes.point_material())
         thing = tree.add(name, tags.POINTS, cloud, POINTS)
+        build_cloud.set_material(thing, nodes.point_material())
     else:
         _swap_cloud(thing, cloud)
     build_cloud.ensure_sliders(thing, choices)
@@ -186,11 +186,11 @@ def _build_points(
 
 
 def _swap_cloud(thing: bpy.types.Object, cloud: bpy.types.PointCloud) -> None:
-    """New points in the same object; the user's materials stay."""
+    """New points in the same object; the user's material stays."""
     old = thing.data
-    for material in old.materials:
-        cloud.materials.append(material)
+    material = thing.material_slots[0].material if len(thing.material_slots) else None
     thing.data = cloud
+    build_cloud.set_material(thing, material or nodes.point_material())
     name = old.name
     if old.users == 0:
         bpy.data.pointclouds.remove(old)

@@ -84,19 +84,12 @@ class Job:
         """Starts the engine; one that cannot be started gives an outcome with exit code None."""
         self.log.append("$ " + subprocess.list2cmdline(self.command))
         try:
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self._environment,
-                **_own_group(),
-            )
+            self._process = process = _launch(self.command, self._environment)
         except OSError as error:
             self.log.append(str(error))
             self.outcome = Outcome(exit_code=None, error_kind=type(error).__name__, error_message=str(error))
             return
-        for name, stream in (("out", self._process.stdout), ("err", self._process.stderr)):
+        for name, stream in (("out", process.stdout), ("err", process.stderr)):
             assert stream is not None
             reader = threading.Thread(target=_read_lines, args=(name, stream, self._lines), daemon=True)
             reader.start()
@@ -187,12 +180,20 @@ class Job:
         )
 
 
-def _own_group() -> dict[str, object]:
-    """So that everything the engine starts can be ended with it."""
+def _launch(command: list[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """The engine in a process group of its own, so that everything it starts can be ended with it."""
+    flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-        return {"creationflags": flags}
-    return {"start_new_session": True}
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        creationflags=flags,
+        start_new_session=sys.platform != "win32",
+    )
 
 
 def _read_lines(name: str, stream: IO[bytes], lines: "queue.SimpleQueue[tuple[str, str]]") -> None:

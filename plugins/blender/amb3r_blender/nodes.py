@@ -45,7 +45,11 @@ def _wire_cloud(wiring: "_Wiring") -> None:
     radius = wiring.node("GeometryNodeSetPointRadius")
     wiring.link(delete.outputs["Geometry"], radius.inputs["Points"])
     wiring.link(wiring.math("MULTIPLY", wiring.named_attribute(RADIUS), start.outputs[RADIUS_SCALE]), radius.inputs["Radius"])
-    wiring.link(radius.outputs["Points"], end.inputs["Geometry"])
+    # Deleting points drops the cloud's material slot: this one takes its place, and the object's own slot goes before it.
+    material = wiring.node("GeometryNodeSetMaterial")
+    material.inputs["Material"].default_value = point_material()
+    wiring.link(radius.outputs["Points"], material.inputs["Geometry"])
+    wiring.link(material.outputs[0], end.inputs["Geometry"])
 
 
 def points_from_mesh_nodes() -> bpy.types.NodeTree:

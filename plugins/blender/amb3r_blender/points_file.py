@@ -30,9 +30,14 @@ class PointsTable:
         stride = 1 if max_points is None or count <= max_points else -(-count // max(1, max_points))
         self.n_in_file = count
         self._rows = rows[::stride]
+        self._count = len(self._rows)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count
+
+    def close(self) -> None:
+        """Lets go of the file and the memory it is mapped to; the columns are gone, the length stays."""
+        self._rows = np.zeros(0, np.dtype([]))
 
     def positions(self) -> NDArray[np.float32]:
         """World points (M, 3), OpenCV axes."""

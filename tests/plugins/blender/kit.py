@@ -150,7 +150,9 @@ def made_picture(width: int, height: int, seed: int = 0) -> np.ndarray:
     return np.clip(picture + random.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
 
 
-def lifted_scene(folder: Path, photo: np.ndarray, seed: int = 0) -> tuple[Path, np.ndarray, np.ndarray]:
+def lifted_scene(
+    folder: Path, photo: np.ndarray, seed: int = 0, confidence: np.ndarray | None = None
+) -> tuple[Path, np.ndarray, np.ndarray]:
     """A photo (H, W, 3) lifted into points by a made-up depth, seen by a camera with skewed pixels at a random place.
 
     Returns the scene file, K and the pose.
@@ -167,7 +169,8 @@ def lifted_scene(folder: Path, photo: np.ndarray, seed: int = 0) -> tuple[Path, 
         rows[name] = world[:, column]
     for column, name in enumerate(("red", "green", "blue")):
         rows[name] = photo[..., column].ravel()
-    rows["confidence"], rows["radius"] = 10.0, depth.ravel() / min(K[0, 0], K[1, 1]) * 0.75
+    rows["confidence"] = 10.0 if confidence is None else confidence.ravel()
+    rows["radius"] = depth.ravel() / min(K[0, 0], K[1, 1]) * 0.75
     folder.mkdir(parents=True, exist_ok=True)
     write_png(folder / "images" / "photo.png", photo)
     view = view_document("photo.png", (width, height), K, pose, image="images/photo.png")

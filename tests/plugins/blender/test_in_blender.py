@@ -21,6 +21,7 @@ CASES = HERE / "blender_cases"
 GROUPS = sorted(path.stem.removeprefix("cases_") for path in CASES.glob("cases_*.py"))
 INTERPRETERS = {"here": "", "4.5": "AMB3R_BPY45_PYTHON", "5.2": "AMB3R_BPY52_PYTHON"}
 TIMEOUT_S = 240
+REAL_ENGINE_TIMEOUT_S = 580
 
 
 def _interpreter(version: str) -> str:
@@ -33,6 +34,12 @@ def _interpreter(version: str) -> str:
     if not python:
         pytest.skip(f"{variable} names no Python with bpy {version}")
     return python
+
+
+def _engine() -> str:
+    """The real `amb3r` command of this environment."""
+    command = Path(sys.executable).with_name("amb3r")
+    return str(command) if command.is_file() else f'"{sys.executable}" -m amb3r_core.cli'
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +77,7 @@ def test_cases_pass_in_blender(version: str, group: str, archive: Path, clip: Pa
         "AMB3R_TEST_ZIP": str(archive),
         "AMB3R_TEST_CLIP": str(clip),
         "AMB3R_TEST_ENGINE_PYTHON": sys.executable,
+        "AMB3R_TEST_ENGINE": _engine(),
         "AMB3R_TEST_SAMPLE": str(SAMPLE / "images"),
         "PYTHONPATH": os.pathsep.join([str(HERE), str(CASES)]),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -86,8 +94,9 @@ def test_cases_pass_in_blender(version: str, group: str, archive: Path, clip: Pa
         str(tmp_path / "inner"),
         str(CASES / f"cases_{group}.py"),
     ]
+    timeout = REAL_ENGINE_TIMEOUT_S if group == "real" else TIMEOUT_S
     finished = subprocess.run(
-        command, env=environment, cwd=CASES, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
+        command, env=environment, cwd=CASES, capture_output=True, text=True, errors="replace", timeout=timeout, check=False
     )
     sys.stdout.write("".join(line + "\n" for line in finished.stdout.splitlines() if "MEASURED" in line or "SKIPPED" in line))
     assert finished.returncode == 0, finished.stdout[-8000:] + finished.stderr[-2000:]

@@ -25,6 +25,14 @@ def test_columns_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert table.column("curvature") is None
 
 
+def test_a_closed_table_keeps_its_length(tmp_path: Path) -> None:
+    kit.write_points(tmp_path / "p.ply", kit.points_table(10))
+    table = PointsTable(tmp_path / "p.ply")
+    table.close()
+    assert len(table) == 10
+    assert table.column("radius") is None
+
+
 @pytest.mark.parametrize(("most", "wanted"), [(1000, 1000), (999, 500), (334, 334), (1, 1), (5000, 1000)])
 def test_no_more_points_than_asked_for_evenly(tmp_path: Path, most: int, wanted: int) -> None:
     kit.write_points(tmp_path / "p.ply", kit.points_table(1000))

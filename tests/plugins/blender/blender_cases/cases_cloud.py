@@ -54,7 +54,7 @@ def test_every_attribute_arrives_exactly(tmp_path: Path) -> None:
     assert np.array_equal(_column(cloud, "confidence", "value"), rows["confidence"])
     assert np.array_equal(_column(cloud, "radius", "value"), rows["radius"])
     assert not [name for name in cloud.attributes.keys() if name.startswith(".")]  # noqa: SIM118
-    assert [material.name for material in cloud.materials] == ["AMB3R Point Colour"]
+    assert [slot.material.name for slot in _cloud().material_slots] == ["AMB3R Point Colour"]
     assert not bpy.data.meshes
 
 

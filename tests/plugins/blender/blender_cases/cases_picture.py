@@ -65,6 +65,20 @@ def test_a_lifted_photo_is_rendered_as_itself(tmp_path: Path) -> None:
     assert psnr >= 50.0
 
 
+def test_points_keep_their_material_when_others_are_hidden(tmp_path: Path) -> None:
+    photo = np.full((HEIGHT, WIDTH, 3), (200, 100, 50), np.uint8)
+    confidence = np.full((HEIGHT, WIDTH), 10.0)
+    confidence[: HEIGHT // 2] = 1.0
+    path, _, _ = kit.lifted_scene(tmp_path / "lifted", photo, confidence=confidence)
+    bpy.ops.import_scene.amb3r(filepath=str(path), min_confidence=0.5)
+    rendered = _render(tmp_path / "render.png")
+    assert np.array_equal(np.median(rendered[HEIGHT // 2 + 2 :], axis=(0, 1)), [200, 100, 50])
+    assert rendered[: HEIGHT // 2 - 2].max() <= 1
+    own = part("nodes").emission_material("Mine", attribute="none of this name")
+    next(thing for thing in bpy.data.objects if thing.type == "POINTCLOUD").material_slots[0].material = own
+    assert _render(tmp_path / "render.png").max() <= 1
+
+
 def test_depth_reliefs_show_the_photo_too(tmp_path: Path) -> None:
     photo = kit.made_picture(WIDTH, HEIGHT, seed=3)
     random = np.random.default_rng(0)

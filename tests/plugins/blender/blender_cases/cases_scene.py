@@ -79,7 +79,7 @@ def test_a_second_import_renews_in_place_and_keeps_the_users_root(tmp_path: Path
     root.matrix_world = moved
     cloud = next(thing for thing in bpy.data.objects if thing.type == "POINTCLOUD")
     own_material = bpy.data.materials.new("Mine")
-    cloud.data.materials[0] = own_material
+    cloud.material_slots[0].material = own_material
     cloud.modifiers[0].name = "Mine"
     cameras = {thing.name: thing.data for thing in bpy.data.objects if thing.type == "CAMERA"}
     kit.simple_scene(tmp_path, n_views=4, n_points=700)
@@ -88,7 +88,7 @@ def test_a_second_import_renews_in_place_and_keeps_the_users_root(tmp_path: Path
     bpy.context.view_layer.update()
     assert np.array(root.matrix_world) == pytest.approx(np.array(moved), abs=1e-6)
     assert len(cloud.data.points) == 700
-    assert list(cloud.data.materials) == [own_material]
+    assert [slot.material for slot in cloud.material_slots] == [own_material]
     assert [modifier.name for modifier in cloud.modifiers] == ["Mine"]
     assert all(bpy.data.objects[name].data == data for name, data in cameras.items())
     assert len(bpy.data.pointclouds) == 1
