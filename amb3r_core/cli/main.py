@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn
 
@@ -25,7 +25,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "plan": plan.plan,
     "doctor": doctor.doctor,
 }
-GROUPS = {"weights": weights.WEIGHTS_COMMANDS}
+GROUPS: dict[str, dict[str, Callable[..., object]]] = {"weights": {**weights.WEIGHTS_COMMANDS}}
 """Commands of commands: `amb3r weights list`."""
 DESCRIPTION = "Photos or a video in, a 3D scene in metres out. Checkpoints: amb3r weights list, import, fetch, verify."
 
@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _commands(arguments: Sequence[str]) -> Mapping[str, Callable[..., object]]:
+def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., object]]:
     """Our own commands, and those of the plugins unless one of our own is asked for."""
     return COMMANDS if arguments and arguments[0] in COMMANDS else COMMANDS | plugin_commands()
 

@@ -84,8 +84,8 @@ class AlignTo(Stage[Scene, Scene]):
     """The scene in the reference's world; what was found is in `scene.alignment`.
 
     reference: a point cloud of either kind; a trajectory with one entry per placed view; camera-to-world poses (4, 4) by view
-    name; or a `KnownDistance`, which changes the scale alone. Outlier cameras and parts that only one cloud has do no harm. Raises
-    `AlignmentError` when the two share too little.
+    name; or a `KnownDistance`, which changes the scale alone. Outlier cameras and parts that only one cloud has do no harm.
+    Raises `AlignmentError` when the two share too little.
 
     >>> AlignTo(KnownDistance(a=0, b=1, length=0.5)).reference.length
     0.5

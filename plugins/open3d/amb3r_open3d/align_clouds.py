@@ -86,7 +86,7 @@ def _prepared(cloud: Cloud, voxel: float) -> Cloud:
 
 def _features(cloud: Cloud, voxel: float) -> o3d.pipelines.registration.Feature:
     reach = o3d.geometry.KDTreeSearchParamHybrid(radius=FEATURE_REACH * voxel, max_nn=100)
-    return o3d.pipelines.registration.compute_fpfh_feature(cloud, reach)
+    return o3d.pipelines.registration.compute_fpfh_feature(cloud, reach)  # pyright: ignore[reportCallIssue] - all points
 
 
 def _icp(source: Cloud, goal: Cloud, start: Sim3, voxel: float, with_scale: bool, max_distance: float | None) -> CloudMatch:
@@ -94,7 +94,7 @@ def _icp(source: Cloud, goal: Cloud, start: Sim3, voxel: float, with_scale: bool
     thin = Cloud(source).voxel_down_sample(0.5 * voxel / start.scale)
     points, similarity = np.asarray(thin.points), start
     target, normals = np.asarray(goal.points), np.asarray(goal.normals)
-    search = o3d.core.nns.NearestNeighborSearch(o3d.core.Tensor(target))
+    search = o3d.core.nns.NearestNeighborSearch(o3d.core.Tensor.from_numpy(target.copy()))
     search.knn_index()
     reaches = [reach * voxel for reach in REACHES]
     if max_distance is not None:
@@ -120,7 +120,10 @@ def _plane_step(
     reach: float,
     with_scale: bool,
 ) -> Sim3:
-    """One Gauss-Newton step on the distances to the target's tangent planes, about the points' mean, with Geman-McClure weights."""
+    """One Gauss-Newton step on the distances to the target's tangent planes, about the points' mean.
+
+    Geman-McClure weights.
+    """
     nearest, distances = _nearest(search, points)
     near = distances <= 2 * reach
     if near.sum() < 10:
@@ -149,5 +152,5 @@ def _rotation(axis_angle: Float64) -> Float64:
 
 
 def _nearest(search: o3d.core.nns.NearestNeighborSearch, points: Float64) -> tuple[np.ndarray, Float64]:
-    index, squared = search.knn_search(o3d.core.Tensor(np.ascontiguousarray(points)), 1)
+    index, squared = search.knn_search(o3d.core.Tensor.from_numpy(np.ascontiguousarray(points)), 1)
     return index.numpy()[:, 0], np.sqrt(np.maximum(squared.numpy()[:, 0], 0.0))

@@ -101,7 +101,7 @@ def _scene(job: BatchJob, monitor: Monitor) -> Scene:
 def _write_cloud(cloud: o3d.t.geometry.PointCloud, path: Path, *, overwrite: bool) -> Path:
     with staged_file(path, overwrite=overwrite) as partial:
         named = partial.with_name(partial.name + path.suffix.lower())
-        if not o3d.t.io.write_point_cloud(str(named), cloud):
+        if not o3d.t.io.write_point_cloud(named, cloud):
             raise InputError(f"{path}: this Open3D ({o3d.__version__}) cannot write such a file")
         named.replace(partial)
     return path

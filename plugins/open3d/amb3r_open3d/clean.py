@@ -59,5 +59,5 @@ def _drop_small_pieces(mesh: o3d.geometry.TriangleMesh, min_share: float) -> Non
     """Removes, in place, the pieces with less than `min_share` of all triangles."""
     piece_of_triangle, sizes, _ = mesh.cluster_connected_triangles()
     piece, size = np.asarray(piece_of_triangle), np.asarray(sizes)
-    mesh.remove_triangles_by_mask(size[piece] < min_share * len(piece))
+    mesh.remove_triangles_by_mask((size[piece] < min_share * len(piece)).tolist())
     mesh.remove_unreferenced_vertices()

@@ -11,6 +11,7 @@ functions `create_from_*`.
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 import open3d as o3d
@@ -25,6 +26,7 @@ from amb3r_open3d.convert import scene_from_rgbd
 from amb3r_open3d.grid import automatic_voxel_size
 from amb3r_open3d.scene import Scene
 
+Map = TypeVar("Map", UInt8, Float32)
 MARK = "amb3r.json"
 DEPTH_SCALE = 1000.0
 """Steps of the 16-bit depth per metre; in a scene of unknown unit the farthest depth gets `RELATIVE_RANGE` steps."""
@@ -68,7 +70,7 @@ def read_dataset(folder: Path | str) -> Scene:
         depth_scale, names, scale = float(record["depth_scale"]), list(record["names"]), Scale(**record["scale"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{place / MARK}: not a dataset of write_dataset: {error}") from error
-    trajectory = o3d.io.read_pinhole_camera_trajectory(str(place / "trajectory.json"))
+    trajectory = o3d.io.read_pinhole_camera_trajectory(place / "trajectory.json")
     colors = [np.array(Image.open(path).convert("RGB")) for path in sorted((place / "color").iterdir())]
     steps = [np.array(Image.open(path)) for path in sorted((place / "depth").iterdir())]
     depths = [(step.astype(np.float64) / depth_scale).astype(np.float32) for step in steps]
@@ -97,24 +99,24 @@ def _write_frame(scene: Scene, index: int, camera: PinholeCamera, depth_scale: f
     return int(too_far.sum())
 
 
-def _resampled(values: "UInt8 | Float32", own: PinholeCamera, camera: PinholeCamera) -> "UInt8 | Float32":
+def _resampled(values: Map, own: PinholeCamera, camera: PinholeCamera) -> Map:
     """The nearest pixels of a map as another pinhole at the same place sees it; 0 outside."""
     columns = np.rint((np.arange(camera.width) - camera.cx) / camera.fx * own.fx + own.cx).astype(np.intp)
     rows = np.rint((np.arange(camera.height) - camera.cy) / camera.fy * own.fy + own.cy).astype(np.intp)
     inside = np.ix_((rows >= 0) & (rows < own.height), (columns >= 0) & (columns < own.width))
     out = np.zeros((camera.height, camera.width, *values.shape[2:]), dtype=values.dtype)
     out[inside] = values[np.clip(rows, 0, own.height - 1)][:, np.clip(columns, 0, own.width - 1)][inside]
-    return out
+    return cast(Map, out)
 
 
 def _write_cameras(scene: Scene, camera: PinholeCamera, folder: Path) -> None:
     trajectory = o3d.camera.PinholeCameraTrajectory()
     trajectory.parameters = [to_parameters(camera, view.cam_to_world) for view in scene.reconstruction.views]
     writings = [
-        o3d.io.write_pinhole_camera_intrinsic(str(folder / "intrinsic.json"), to_intrinsic(camera, "tsdf")),
-        o3d.io.write_pinhole_camera_intrinsic(str(folder / "intrinsic_unproject.json"), to_intrinsic(camera, "unproject")),
-        o3d.io.write_pinhole_camera_trajectory(str(folder / "trajectory.json"), trajectory),
-        o3d.io.write_pinhole_camera_trajectory(str(folder / "trajectory.log"), trajectory),
+        o3d.io.write_pinhole_camera_intrinsic(folder / "intrinsic.json", to_intrinsic(camera, "tsdf")),
+        o3d.io.write_pinhole_camera_intrinsic(folder / "intrinsic_unproject.json", to_intrinsic(camera, "unproject")),
+        o3d.io.write_pinhole_camera_trajectory(folder / "trajectory.json", trajectory),
+        o3d.io.write_pinhole_camera_trajectory(folder / "trajectory.log", trajectory),
     ]
     if not all(writings):
         raise InputError(f"{folder}: Open3D could not write the cameras")

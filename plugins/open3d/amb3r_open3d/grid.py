@@ -20,7 +20,6 @@ FOOTPRINTS_PER_VOXEL = 1.5
 METRIC_LIMITS_M = (0.005, 0.05)
 SPARE_BLOCKS = 1.15
 """Room beyond the blocks that were counted, so that the hash map does not grow (it doubles)."""
-MAX_COARSER = 8
 
 
 class BareFrames(Protocol):
@@ -45,12 +44,11 @@ def size_from_data(
     A voxel size that was asked for is kept, however much it needs.
     """
     size = automatic_voxel_size(scene) if voxel_size == "auto" else voxel_size
-    for _ in range(MAX_COARSER):
+    count = _count_blocks(scene, frames, size, trunc)
+    while voxel_size == "auto" and count * SPARE_BLOCKS * BYTES_PER_BLOCK > memory_limit:
+        # blocks grow with the surface's area
+        size *= max(1.1, float(np.sqrt(count * SPARE_BLOCKS * BYTES_PER_BLOCK / memory_limit)))
         count = _count_blocks(scene, frames, size, trunc)
-        needed = count * SPARE_BLOCKS * BYTES_PER_BLOCK
-        if voxel_size != "auto" or needed <= memory_limit:
-            break
-        size *= max(1.1, float(np.sqrt(needed / memory_limit)))  # blocks grow with the surface's area
     log.info("%d blocks of voxels of %g", count, size)
     return GridSize(size, max(int(count * SPARE_BLOCKS), 64))
 

@@ -49,9 +49,9 @@ def depth_frame(
     return DepthFrame(
         depth=Image(Tensor.from_numpy(depth)).to(device),
         color=None if color_grid is None else _unit_color(scene, index, color_grid).to(device),
-        intrinsic=Tensor(intrinsic_matrix(camera, "tsdf")),
-        color_intrinsic=Tensor(intrinsic_matrix(color_camera, "tsdf")),
-        extrinsic=Tensor(scene.extrinsic(index)),
+        intrinsic=Tensor.from_numpy(intrinsic_matrix(camera, "tsdf")),
+        color_intrinsic=Tensor.from_numpy(intrinsic_matrix(color_camera, "tsdf")),
+        extrinsic=Tensor.from_numpy(np.ascontiguousarray(scene.extrinsic(index))),
         weight=weight,
         camera=camera,
         color_camera=color_camera,

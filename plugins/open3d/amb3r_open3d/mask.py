@@ -1,6 +1,7 @@
 """Mask depth: what is doubtful becomes unknown before anything is fused."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ class MaskDepthOptions:
     pixels beside depth jumps of more than `max_depth_jump` (share of the farther depth). max_grazing_deg: drop surfaces seen at
     more than this angle from their normal; 90 keeps all. min_agreeing_views: how many OTHER views must have a surface within
     `depth_tolerance` (share of depth), asked of the `neighbour_views` that overlap most; lowered to half the number of views. A
-    pixel that more views see through than confirm is dropped too. depth_max: drop what is farther, in scene units.
+    pixel that more views see through than confirm is dropped too. seen_once: what becomes of pixels where none of these has
+    depth. depth_max: drop what is farther, in scene units.
     """
 
     min_confidence: float = 0.0
@@ -36,6 +38,7 @@ class MaskDepthOptions:
     depth_tolerance: float = 0.03
     free_space_tolerance: float = 0.06
     neighbour_views: int = 6
+    seen_once: Literal["keep", "drop"] = "keep"
     depth_max: float | None = None
 
     def __post_init__(self) -> None:
@@ -124,15 +127,21 @@ class MaskDepth(Stage[Scene, Scene]):
         points = transform_points(pose, camera.unproject(dense.depth[index])[known])
         agreeing = np.zeros(len(points), dtype=np.int16)
         contradicting = np.zeros(len(points), dtype=np.int16)
+        asked = np.zeros(len(points), dtype=np.int16)
         for other in judges:
+            judge = DepthView.of(reconstruction, other)
             seen = sight(
-                DepthView.of(reconstruction, other),
+                judge,
                 points,
                 tolerance=self.options.depth_tolerance,
                 free_space_tolerance=self.options.free_space_tolerance,
             )
             agreeing[seen.index] += seen.is_seen
             contradicting[seen.index] += seen.is_seen_through
+            column, row = np.rint(seen.pixels).astype(np.intp).T
+            asked[seen.index] += judge.depth[row, column] > 0
+        if self.options.seen_once == "keep":
+            needed = np.minimum(needed, asked)
         confirmed = np.zeros(known.shape, dtype=np.bool_)
         confirmed[known] = (agreeing >= needed) & (contradicting <= agreeing)
         return confirmed

@@ -48,7 +48,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 def _write_by_open3d(mesh: o3d.t.geometry.TriangleMesh, partial: Path, suffix: str) -> None:
     """Open3D tells the format by the suffix, which a staged path does not have."""
     named = partial.with_name(partial.name + suffix)
-    if not o3d.io.write_triangle_mesh(str(named), mesh.to_legacy(), write_vertex_normals=suffix != ".obj"):
+    if not o3d.io.write_triangle_mesh(named, mesh.to_legacy(), write_vertex_normals=suffix != ".obj"):
         raise InputError(f"{partial}: Open3D could not write this mesh")
     named.replace(partial)
 

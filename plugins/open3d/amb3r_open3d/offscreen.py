@@ -7,6 +7,7 @@ float32 along the optical axis, inf where nothing is.
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import open3d as o3d
@@ -33,8 +34,8 @@ def main(geometry_path: str, camera_path: str, out_path: str) -> None:
 
 
 def _read(path: str) -> "o3d.geometry.TriangleMesh | o3d.geometry.PointCloud":
-    mesh = o3d.io.read_triangle_mesh(path)
-    return mesh if len(mesh.triangles) else o3d.io.read_point_cloud(path)
+    mesh = o3d.io.read_triangle_mesh(Path(path))
+    return mesh if len(mesh.triangles) else o3d.io.read_point_cloud(Path(path))
 
 
 if __name__ == "__main__":

@@ -44,9 +44,9 @@ def render(geometry: Geometry, camera: PinholeCamera, cam_to_world: Float64) -> 
     with tempfile.TemporaryDirectory(prefix="amb3r-render-") as folder:
         place = Path(folder)
         if isinstance(legacy, o3d.geometry.TriangleMesh):
-            o3d.io.write_triangle_mesh(str(place / "geometry.ply"), legacy)
+            o3d.io.write_triangle_mesh(place / "geometry.ply", legacy)
         else:
-            o3d.io.write_point_cloud(str(place / "geometry.ply"), legacy)
+            o3d.io.write_point_cloud(place / "geometry.ply", legacy)
         np.savez(
             place / "camera.npz",
             size=np.array([camera.width, camera.height]),

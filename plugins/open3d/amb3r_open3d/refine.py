@@ -24,17 +24,21 @@ from amb3r_open3d.stage import Stage
 
 log = logging.getLogger(__name__)
 registration = o3d.pipelines.registration
+SPACINGS = 8.0
+"""Search distance of the first pass when nobody says, in point spacings."""
+LOSS_SHARE = 0.25
+"""Residual from which a pair of points counts no more, as a share of the search distance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefinePosesOptions:
-    """max_correspondence_distance: how far matched points may be apart, scene units; None: 6 point spacings. levels: passes
-    from coarse to fine, each halving distance and voxel. lambda_geometric: weight of shape against colour in [0, 1].
+    """max_correspondence_distance: how far matched points may be apart in the first pass, scene units; None: 8 point spacings.
+    levels: passes from coarse to fine, each halving that distance. lambda_geometric: weight of shape against colour in [0, 1].
     min_fitness: edges with a smaller share of matched points are left out (unless they follow each other). edge_prune_threshold:
     Open3D's line process drops loop edges below this confidence. max_points: of each view."""
 
     max_correspondence_distance: float | None = None
-    levels: int = 2
+    levels: int = 3
     lambda_geometric: float = 0.968
     min_fitness: float = 0.3
     edge_prune_threshold: float = 0.25
@@ -55,7 +59,7 @@ class RefinePoses(Stage[Scene, Scene]):
     """The same scene with refined camera poses; the first view stays where it is.
 
     >>> RefinePoses().options.levels
-    2
+    3
     """
 
     def __init__(self, options: RefinePosesOptions | None = None, monitor: Monitor = silent) -> None:
@@ -74,7 +78,7 @@ class RefinePoses(Stage[Scene, Scene]):
         scene.dense  # noqa: B018 - says so when there is no depth
         clouds = [view_cloud(reconstruction, index, options.max_points) for index in range(len(scene))]
         gap = spacing(reconstruction, options.max_points)
-        reach = options.max_correspondence_distance or 6.0 * gap
+        reach = options.max_correspondence_distance or SPACINGS * gap
         graph = PoseGraph()
         for view in reconstruction.views:
             graph.nodes.append(registration.PoseGraphNode(view.cam_to_world))
@@ -111,7 +115,7 @@ class RefinePoses(Stage[Scene, Scene]):
             if not is_next:
                 return None
             move = start
-        information = information_of(*clouds, reach, move)
+        information = information_of(*clouds, max(reach / 2.0 ** (self.options.levels - 1), gap), move)
         if not information.any():
             if not is_next:
                 return None
@@ -121,18 +125,21 @@ class RefinePoses(Stage[Scene, Scene]):
     def _coloured_icp(
         self, clouds: tuple[o3d.geometry.PointCloud, o3d.geometry.PointCloud], start: Float64, reach: float, gap: float
     ) -> Float64 | None:
-        move, estimation = start, registration.TransformationEstimationForColoredICP(self.options.lambda_geometric)
+        move = start
         criteria = registration.ICPConvergenceCriteria(max_iteration=self.options.max_iteration)
-        for level in reversed(range(self.options.levels)):
-            coarser = 2.0**level
-            source, target = (cloud.voxel_down_sample(coarser * gap) for cloud in clouds)
+        source, target = (cloud.voxel_down_sample(gap) for cloud in clouds)
+        for level in range(self.options.levels):
+            distance = reach / 2.0**level
+            # without a robust loss the parts that only one view has pull the pair apart by centimetres
+            loss = registration.TukeyLoss(k=LOSS_SHARE * distance)
+            estimation = registration.TransformationEstimationForColoredICP(self.options.lambda_geometric, loss)
             try:
-                result = registration.registration_colored_icp(source, target, coarser * reach, move, estimation, criteria)
+                result = registration.registration_colored_icp(source, target, distance, move, estimation, criteria)
             except RuntimeError as error:
                 if "No correspondences" not in str(error):
                     raise
                 return None
-            if result.fitness < self.options.min_fitness:
+            if level == 0 and result.fitness < self.options.min_fitness:
                 return None
             move = np.array(result.transformation)
         return move

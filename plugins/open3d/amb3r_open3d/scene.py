@@ -138,8 +138,8 @@ class Scene:
     def rgbd_legacy(self, view: int | str) -> o3d.geometry.RGBDImage:
         """The legacy twin of `rgbd`: colour kept, no depth cut off, scale 1."""
         index = self.index_of(view)
-        color = o3d.geometry.Image(np.ascontiguousarray(self.dense.rgb[index]))
-        depth = o3d.geometry.Image(np.ascontiguousarray(self._depth_array(index)))
+        color = o3d.geometry.Image(np.ascontiguousarray(self.dense.rgb[index]))  # pyright: ignore[reportArgumentType, reportCallIssue]
+        depth = o3d.geometry.Image(np.ascontiguousarray(self._depth_array(index)))  # pyright: ignore[reportArgumentType, reportCallIssue]
         return o3d.geometry.RGBDImage.create_from_color_and_depth(
             color, depth, depth_scale=1.0, depth_trunc=float("inf"), convert_rgb_to_intensity=False
         )

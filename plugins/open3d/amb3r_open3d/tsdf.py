@@ -18,8 +18,8 @@ from amb3r_open3d.weighted import integrate_weighted
 
 VoxelBlockGrid = o3d.t.geometry.VoxelBlockGrid
 ConfidenceUse = Literal["ignore", "mask", "weight"]
-FEW_VIEWS = 5
-"""With fewer views than this, what one of them saw is kept."""
+FEW_VIEWS = 30
+"""With fewer views than this, what one of them saw is kept: `MaskDepth` has asked the others already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,19 +110,11 @@ class FuseTSDF(Stage[Scene, o3d.t.geometry.TriangleMesh]):
         if self.options.confidence == "weight":
             integrate_weighted(grid, blocks, frame, self._trunc)
             return
-        color = (frame.color,) if frame.color is not None else ()
-        color_intrinsic = (frame.color_intrinsic,) if frame.color is not None else ()
-        grid.integrate(
-            blocks,
-            frame.depth,
-            *color,
-            frame.intrinsic,
-            *color_intrinsic,
-            frame.extrinsic,
-            1.0,
-            frame.depth_max,
-            self._trunc,
-        )
+        how = (frame.extrinsic, 1.0, frame.depth_max, self._trunc)
+        if frame.color is None:
+            grid.integrate(blocks, frame.depth, frame.intrinsic, *how)
+        else:
+            grid.integrate(blocks, frame.depth, frame.color, frame.intrinsic, frame.color_intrinsic, *how)
 
     @property
     def _trunc(self) -> float:

@@ -87,7 +87,7 @@ def _store(grid: o3d.t.geometry.VoxelBlockGrid, name: str, voxels: np.ndarray, v
     attribute = grid.attribute(name)
     device = attribute.device
     index = o3d.core.Tensor.from_numpy(voxels).to(device)
-    attribute.reshape((-1, attribute.shape[-1]))[index] = o3d.core.Tensor.from_numpy(values).to(device)
+    attribute.reshape(o3d.core.SizeVector([-1, attribute.shape[-1]]))[index] = o3d.core.Tensor.from_numpy(values).to(device)
 
 
 def _voxel_size(grid: o3d.t.geometry.VoxelBlockGrid, points: Float32) -> np.float32:
