@@ -12,6 +12,10 @@ import pycolmap
 from amb3r_core.models.colmap.features import Features
 from amb3r_core.models.colmap.matching import VerifiedPair
 
+MODELS_TOO = 4
+"""Space that must be free, over the database's own size: the attempts' models come after it."""
+ZEROS = bytes(1 << 20)
+
 
 def write_database(
     path: Path,
@@ -22,7 +26,7 @@ def write_database(
 ) -> None:
     """Writes the database, replacing an older one at once."""
     unfinished = path.with_suffix(".unfinished.db")
-    unfinished.unlink(missing_ok=True)
+    _check_space(unfinished, MODELS_TOO * _n_bytes(features, pairs))
     with pycolmap.Database.open(unfinished) as database, pycolmap.DatabaseTransaction(database):
         for camera in {camera.camera_id: camera for camera in cameras}.values():
             database.write_camera(camera, use_camera_id=True)
@@ -35,6 +39,18 @@ def write_database(
             database.write_matches(pair.first + 1, pair.second + 1, pair.matches)
             database.write_two_view_geometry(pair.first + 1, pair.second + 1, pair.to_colmap())
     os.replace(unfinished, path)
+
+
+def _n_bytes(features: Sequence[Features], pairs: Sequence[VerifiedPair]) -> int:
+    return sum(found.keypoints.nbytes for found in features) + sum(2 * pair.matches.nbytes for pair in pairs)
+
+
+def _check_space(path: Path, n_bytes: int) -> None:
+    """Raises `OSError` when so much cannot be written beside `path`: pycolmap ends the process when its own writing fails."""
+    with path.open("wb") as file:
+        for _ in range(n_bytes // len(ZEROS) + 1):
+            file.write(ZEROS)
+    path.unlink()
 
 
 def photo_of(image_id: int) -> int:
