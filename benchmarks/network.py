@@ -26,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
 from amb3r_core.models.amb3r.attention import Block
-from amb3r_core.models.amb3r.config import LARGE
+from amb3r_core.models.amb3r.config import LARGE, ModelConfig
 from amb3r_core.models.amb3r.dense import Fusion, Pyramid
+from amb3r_core.models.amb3r.model import ANSWER
 from amb3r_core.models.amb3r.precision import set_dtype
 from tests.golden import build
 from tests.synthetic_weights import synthetic_images
@@ -106,20 +107,47 @@ def parts(network: Amb3rNetwork) -> list[tuple[str, nn.Module]]:
 
 def measure(network: Amb3rNetwork, images: Tensor, dtype: torch.dtype, passes: str) -> Pass:
     """Runs both passes once, prints the table, and gives back the second pass."""
+    first_heads, second_heads = (Outputs.ALL, Outputs.ALL) if passes == "full" else (Outputs.POINTS, ANSWER)
     counter = FlopCounterMode(display=False, custom_mapping=_extra_formulas())
     square = torch.randn(PEAK_SIZE, PEAK_SIZE, device=images.device).to(dtype)
     synchronize = _synchronizer(images.device)
     meter = Meter(counter.get_total_flops, lambda: peak_rate(square, synchronize), synchronize)
+    assert network.backend is not None
     handles = [handle for name, module in parts(network) for handle in meter.watch(name, module)]
     handles += [meter.watch_step(module) for module in network.modules() if isinstance(module, Block | Pyramid | Fusion)]
-    with torch.inference_mode(), counter:
-        first = network.draft(images, Outputs.ALL if passes == "full" else Outputs.POINTS)
-        second = network.refine(first, Outputs.ALL if passes == "full" else Outputs.CAMERAS | Outputs.DEPTH)
+    # Counting slows everything down, so only the back end, whose products depend on the points, is counted while it runs.
+    handles.append(network.backend.register_forward_pre_hook(lambda *_: enter(counter)))
+    handles.append(network.backend.register_forward_hook(lambda *_: counter.__exit__(None, None, None)))
+    with torch.inference_mode():
+        first = network.draft(images, first_heads)
+        second = network.refine(first, second_heads)
     meter.settle()
     for handle in handles:
         handle.remove()
+    for part, products in count_products(network.config, images, first_heads, second_heads).items():
+        meter.flops[part] += products
     _print(meter, dtype)
     return second
+
+
+def enter(counter: FlopCounterMode) -> None:
+    """Begins to count."""
+    counter.__enter__()
+
+
+def count_products(config: ModelConfig, images: Tensor, first_heads: Outputs, second_heads: Outputs) -> dict[str, int]:
+    """Products of each part but the back end, from shapes alone."""
+    with torch.device("meta"):
+        network = Amb3rNetwork(config)
+    assert network.backend is not None
+    counter = FlopCounterMode(display=False, custom_mapping=_extra_formulas())
+    meter = Meter(counter.get_total_flops, lambda: 1.0, lambda: None)
+    network.backend.forward = lambda encoder_tokens, *_, **__: torch.empty_like(encoder_tokens)
+    for name, module in parts(network):
+        meter.watch(name, module)
+    with torch.inference_mode(), counter:
+        network.refine(network.draft(images.to("meta"), first_heads), second_heads)
+    return meter.flops
 
 
 def peak_rate(square: Tensor, synchronize: Callable[[], None]) -> float:
