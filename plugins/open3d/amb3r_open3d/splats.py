@@ -1,7 +1,7 @@
 """3D Gaussians for Open3D (0.20 and later draw them with the `gaussianSplat` material and write .ply, .splat, .spz).
 
 Attributes of the tensor cloud, all float32: positions, normals, f_dc (spherical harmonic of degree 0), opacity (logit), scale
-(natural log), rot (w x y z). To move such a cloud use `AlignTo` on the scene: `PointCloud.rotate` of Open3D 0.20.0 spoils splats.
+(standard deviations in scene units: Open3D takes the logarithm when it writes), rot (w x y z). To move such a cloud use `AlignTo` on the scene: `PointCloud.rotate` of Open3D 0.20.0 spoils splats.
 """
 
 import numpy as np
@@ -27,5 +27,6 @@ def splat_cloud(reconstruction: Reconstruction, cloud: PointCloud, max_gaussians
     splats = o3d.t.geometry.PointCloud(o3d.core.Tensor.from_numpy(some.points.copy()))
     for name, columns in _ATTRIBUTES.items():
         values = np.stack([vertices[column] for column in columns], axis=1)
+        values = np.exp(values) if name == "scale" else values
         splats.point[name] = o3d.core.Tensor.from_numpy(np.ascontiguousarray(values))
     return splats

@@ -92,7 +92,7 @@ class FuseTSDF(Stage[Scene, o3d.t.geometry.TriangleMesh]):
                 self._integrate_one(grid, frame)
         return grid
 
-    def mesh(self, grid: VoxelBlockGrid, *, n_views: int = FEW_VIEWS) -> o3d.t.geometry.TriangleMesh:
+    def mesh(self, grid: VoxelBlockGrid, *, n_views: int = 1) -> o3d.t.geometry.TriangleMesh:
         """The grid's surface; n_views: how many views were integrated, for an automatic `surface_weight_thr`."""
         wish = self.options.surface_weight_thr
         threshold = (0.5 if n_views < FEW_VIEWS else 1.0) if wish == "auto" else wish

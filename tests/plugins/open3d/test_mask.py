@@ -1,0 +1,51 @@
+"""Masking drops what is wrong and keeps what is right."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amb3r_open3d.mask import MaskDepth, MaskDepthOptions
+from amb3r_open3d.scene import Scene
+
+from amb3r_core.errors import InputError
+from amb3r_core.progress import Cancelled, Progress
+from tests.fakes import Room
+
+
+def known(scene: Scene) -> np.ndarray:
+    return np.asarray(scene.dense.depth) > 0
+
+
+def test_exact_depth_stays_and_flying_pixels_go(room: Room, scene: Scene):
+    assert known(MaskDepth()(scene)).mean() > 0.93
+    random, dense = np.random.default_rng(0), room.reconstruction.dense
+    flying = random.random(dense.depth.shape) < 0.05
+    depth = np.where(flying, dense.depth * random.uniform(0.3, 0.8, dense.depth.shape), dense.depth).astype(np.float32)
+    spoiled = Scene(replace(room.reconstruction, dense=replace(dense, depth=depth)))
+    masked = known(MaskDepth()(spoiled))
+    assert masked[flying].mean() < 0.02
+    assert masked[~flying].mean() > 0.6
+    assert np.array_equal(np.asarray(spoiled.dense.depth), depth)
+
+
+def test_the_least_confident_share_goes(scene: Scene):
+    kept = MaskDepth(MaskDepthOptions(keep_percent=60.0, edges=False, min_agreeing_views=0))(scene)
+    assert known(kept).mean() == pytest.approx(0.6, abs=0.03)
+    weights = np.stack([scene.dense.weight(index) for index in range(len(scene))])
+    assert weights[known(kept)].min() >= weights[~known(kept)].max() - 1e-3
+
+
+def test_what_only_one_view_sees_is_kept_or_dropped_as_told(scene: Scene):
+    keep, drop = (known(MaskDepth(MaskDepthOptions(seen_once=choice, edges=False))(scene)).mean() for choice in ("keep", "drop"))
+    assert drop < keep
+
+
+def test_wrong_options_are_told_and_a_monitor_may_cancel(scene: Scene):
+    with pytest.raises(InputError, match=r"keep_percent in \(0, 100\], depth_max > 0"):
+        MaskDepthOptions(keep_percent=0.0, depth_max=-1.0)
+
+    def stop(progress: Progress, /) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        MaskDepth(monitor=stop)(scene)

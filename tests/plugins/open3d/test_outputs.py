@@ -1,0 +1,129 @@
+"""Files and pictures: meshes, datasets, splats, renderings, camera frusta."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import amb3r_open3d as a3
+import numpy as np
+import open3d as o3d
+import pytest
+import trimesh
+from amb3r_open3d.scene import Scene
+
+from amb3r_core.errors import DependencyError, FormatError, InputError
+from amb3r_core.export import export_scene
+from tests.fakes import fake_room
+from tests.paths import ROOT
+
+SYSTEM = Path(o3d.__file__).parent / "examples" / "t_reconstruction_system"
+
+
+@pytest.fixture(scope="module")
+def mesh(scene: Scene) -> o3d.t.geometry.TriangleMesh:
+    return (a3.MaskDepth() >> a3.FuseTSDF() >> a3.CleanMesh())(scene)
+
+
+@pytest.mark.parametrize("suffix", ["ply", "obj", "glb"])
+def test_every_mesh_format_keeps_the_triangles(mesh, scene: Scene, tmp_path: Path, suffix: str):
+    path = a3.write_mesh(mesh, tmp_path / f"room.{suffix}", scene)
+    read = o3d.io.read_triangle_mesh(path)
+    assert len(read.triangles) == len(mesh.triangle.indices)
+    assert read.has_vertex_colors()
+    assert [one.name for one in tmp_path.iterdir()] == [f"room.{suffix}"]
+    with pytest.raises(InputError, match="exists already"):
+        a3.write_mesh(mesh, path, scene)
+
+
+def test_a_glb_stands_upright_with_linear_colours(mesh, scene: Scene, tmp_path: Path):
+    loaded = trimesh.load(a3.write_mesh(mesh, tmp_path / "room.glb", scene))
+    up_scene = np.array(scene.reconstruction.up_world)
+    turn = loaded.graph.get(loaded.graph.nodes_geometry[0])[0][:3, :3]
+    assert np.allclose(turn @ up_scene, [0, 1, 0], atol=1e-6)
+    with pytest.raises(a3.EmptyMeshError, match="the mesh has no triangle"):
+        a3.write_mesh(o3d.t.geometry.TriangleMesh(), tmp_path / "none.glb", scene)
+    with pytest.raises(InputError, match=r"written as \.ply, \.glb, \.obj"):
+        a3.write_mesh(mesh, tmp_path / "room.fbx", scene)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_dataset_is_read_back_as_the_same_scene(tmp_path: Path, mixed: bool):
+    scene = Scene(fake_room(4, 64, 48, mixed=mixed).reconstruction)
+    scene.write_dataset(tmp_path / "set")
+    back = a3.read_dataset(tmp_path / "set")
+    assert back.names == scene.names
+    assert np.abs(back.reconstruction.cam_to_world - scene.reconstruction.cam_to_world).max() < 1e-9
+    both = (np.asarray(back.dense.depth) > 0) & (np.asarray(scene.dense.depth) > 0)
+    if not mixed:
+        assert back.camera(0) == scene.camera(0)
+        assert np.abs(back.dense.depth - scene.dense.depth)[both].max() < 6e-4
+    with pytest.raises(FormatError, match="not a dataset of write_dataset"):
+        a3.read_dataset(tmp_path)
+
+
+def test_a_scene_of_unknown_unit_fills_the_sixteen_bits(tmp_path: Path):
+    room = fake_room(3, 48, 36, scale_kind="relative")
+    scene = Scene(room.reconstruction.scaled(1e-4, room.reconstruction.scale))
+    scene.write_dataset(tmp_path / "set")
+    back = a3.read_dataset(tmp_path / "set")
+    assert np.abs(back.dense.depth / scene.dense.depth - 1).max() < 1e-3
+
+
+@pytest.mark.slow
+def test_open3ds_own_integration_script_runs_on_the_dataset(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    scene.write_dataset(tmp_path / "set")
+    shown: list = []
+    monkeypatch.setattr(o3d.visualization, "draw", shown.extend)
+    monkeypatch.setattr(sys, "argv", ["integrate.py", "--config", str(tmp_path / "set" / "config.yml")])
+    monkeypatch.syspath_prepend(str(SYSTEM))
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(SYSTEM / "integrate.py"), run_name="__main__")
+    assert len(shown[1].triangles) > 1000
+
+
+def test_splats_are_open3ds_splats_and_the_same_as_the_cores(scene: Scene, tmp_path: Path):
+    splats = scene.to_splats()
+    export_scene(scene.reconstruction, tmp_path / "splat.ply", "splat")
+    read = o3d.t.io.read_point_cloud(tmp_path / "splat.ply")
+    for name in ("positions", "f_dc", "opacity", "scale", "rot"):
+        assert np.allclose(splats.point[name].numpy(), read.point[name].numpy().reshape(splats.point[name].shape), atol=1e-5), (
+            name
+        )
+
+
+def test_frusta_stand_at_the_cameras(scene: Scene):
+    lines = a3.frusta(scene, size=0.2)
+    points = np.asarray(lines.points).reshape(len(scene), 5, 3)
+    assert np.allclose(points[:, 0], scene.reconstruction.cam_to_world[:, :3, 3], atol=1e-6)
+    assert len(lines.lines) == 8 * len(scene)
+
+
+@pytest.mark.slow
+def test_a_picture_of_the_mesh_looks_like_the_photo():
+    if not a3.can_render():
+        pytest.skip("no Vulkan driver here")
+    scene = Scene(fake_room(6, 200, 150).reconstruction)
+    mesh = (a3.MaskDepth() >> a3.FuseTSDF())(scene)
+    picture = a3.render(mesh, scene.camera(2), scene.view(2).cam_to_world)
+    seen = np.isfinite(picture.depth)
+    assert seen.mean() > 0.9
+    assert np.median(np.abs(picture.depth - scene.dense.depth[2])[seen]) < 0.01
+    error = (picture.rgb[seen].astype(float) - scene.dense.rgb[2][seen]) ** 2
+    assert 10 * np.log10(255**2 / error.mean()) > 20
+
+
+def test_a_renderer_that_dies_is_an_error_and_not_an_abort(mesh, scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    def dead(*arguments, **options) -> subprocess.CompletedProcess:
+        return subprocess.CompletedProcess(arguments, -6, "", "no Vulkan")
+
+    monkeypatch.setattr(subprocess, "run", dead)
+    with pytest.raises(DependencyError, match=r"could not render here \(exit -6\): it needs a Vulkan driver"):
+        a3.render(mesh, scene.camera(0), np.eye(4))
+
+
+def test_public_names_resolve_and_examples_are_short():
+    assert all(getattr(a3, name) is not None for name in a3.__all__)
+    examples = sorted((ROOT / "plugins" / "open3d" / "examples").glob("*.py"))
+    assert len(examples) == 2
+    assert all(len(path.read_text().splitlines()) <= 40 for path in examples)
