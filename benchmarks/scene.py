@@ -11,10 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from amb3r_core.export.scene_dir import load_scene
-
 from amb3r_core.cli.summary import peak_memory_mb
 from amb3r_core.evaluate import score_depth
+from amb3r_core.export.scene_dir import load_scene
 from amb3r_core.options import ReconstructOptions
 from amb3r_core.sample_scene import accuracy_rows, true_depth
 from amb3r_core.scene_job import write_scene
