@@ -55,7 +55,7 @@ class ColmapModel:
 
     def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
         """Cameras and depth of the batch; raises `RegistrationError` when no two views can be placed together."""
-        scratch = self._scratch / _batch_key(batch)
+        scratch = self._scratch / _batch_key(batch, self._config)
         sfm = SfmConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
         sparse = reconstruct_sparse(photos_of(batch.frames), config=sfm, scratch=scratch, monitor=monitor)
         placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
@@ -109,9 +109,9 @@ def photos_of(frames: Sequence[Frame]) -> list[Photo]:
     return photos
 
 
-def _batch_key(batch: ImageBatch) -> str:
-    """Names the batch within one job, whose files do not change."""
-    return hashlib.sha256(repr((batch.names, batch.grid, batch.is_ordered)).encode()).hexdigest()[:16]
+def _batch_key(batch: ImageBatch, config: ColmapConfig) -> str:
+    """Names the batch and everything its stages depend on within one job, whose files and version do not change."""
+    return hashlib.sha256(repr((batch.names, batch.grid, batch.is_ordered, config, DenseConfig())).encode()).hexdigest()[:16]
 
 
 def _pose(view: SparseView) -> Float64:
