@@ -1,5 +1,6 @@
 """Fusion finds the walls, in any order, with any pixel convention trap defused."""
 
+import runpy
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from amb3r_open3d.tsdf import FuseTSDF, FuseTSDFOptions, _Frames
 from amb3r_core.errors import InputError
 from amb3r_core.scene import Reconstruction
 from tests.fakes import Room, fake_room
+from tests.paths import ROOT, shared_scene
 
 COARSE = FuseTSDFOptions(voxel_size=0.04, confidence="ignore")
 
@@ -123,3 +125,15 @@ def test_a_grid_on_another_device_and_wrong_options_are_refused(scene: Scene):
         FuseTSDF(replace(COARSE, device="CUDA:0")).integrate(scene, grid)
     with pytest.raises(InputError, match="FuseTSDFOptions needs voxel_size > 0"):
         FuseTSDFOptions(voxel_size=-1.0)
+
+
+@pytest.mark.slow
+def test_true_depth_of_a_real_room_becomes_its_surface():
+    folder = shared_scene("7s_a_few")
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "open3d_mesh.py"))
+    scene = benchmark["true_scene"](folder)
+    points = benchmark["true_points"](scene, 6)
+    mesh = FuseTSDF(FuseTSDFOptions(voxel_size=0.008))(scene)
+    every_point = benchmark["true_points"](scene, 2)
+    assert benchmark["distances_to_points"](mesh, every_point).mean() < 0.010
+    assert (benchmark["distances_to_mesh"](mesh, points) <= 0.020).mean() > 0.90
