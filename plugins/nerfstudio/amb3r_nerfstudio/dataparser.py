@@ -3,17 +3,43 @@
 Nerfstudio imports this module while it is itself being imported, so nothing here may import a trainer, a datamanager or a method.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
-from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+import numpy as np
+from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
+from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio, NerfstudioDataParserConfig
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
+from numpy.typing import NDArray
+
+START_KEY = "amb3r_start"
+"""Where the parser puts a `Start` among the outputs' metadata."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a splat's training may want to know about the dataset.
+
+    splats: file of gaussians in the dataset's coordinates, None when there is none. transform (3, 4), scale: the parser's way
+    from there, ``x_train = scale * (R x + t)``. extent: largest coordinate of a camera seen from their middle, as trained.
+    is_metric: whether the dataset's unit is a metre.
+    """
+
+    splats: Path | None
+    transform: tuple[tuple[float, ...], ...]
+    scale: float
+    extent: float
+    is_metric: bool
 
 
 @dataclass
 class Amb3rDataParserConfig(NerfstudioDataParserConfig):
     """A Nerfstudio dataset as it is: never turned, moved or scaled unless asked, with its seed points."""
 
+    _target: type = field(default_factory=lambda: Amb3rDataParser)
+    """target class to instantiate"""
     orientation_method: Literal["pca", "up", "vertical", "none"] = "none"
     """The method to use for orientation."""
     center_method: Literal["poses", "focus", "none"] = "none"
@@ -22,6 +48,42 @@ class Amb3rDataParserConfig(NerfstudioDataParserConfig):
     """Whether to scale the poses to fit in +/- 1; True gives up metres (ns-amb3r-to-metric brings them back)."""
     load_3D_points: bool = True
     """Whether to load the seed points."""
+
+
+@dataclass
+class Amb3rDataParser(Nerfstudio):
+    """Nerfstudio's own parser, which also says where a splat's training may start."""
+
+    def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
+        outputs = super()._generate_dataparser_outputs(split)
+        outputs.metadata[START_KEY] = start_of(self.config.data, outputs)
+        return outputs
+
+
+def start_of(data: Path, outputs: DataparserOutputs) -> Start:
+    """The start of a dataset (folder or transforms.json) that was parsed into these outputs."""
+    path = data if data.suffix == ".json" else data / "transforms.json"
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    notes = document.get("amb3r", {})
+    splats = path.parent / notes["splat_init"] if notes.get("splat_init") else None
+    applied = np.vstack([document.get("applied_transform", np.eye(4)[:3]), [0, 0, 0, 1]])
+    parsed = np.vstack([outputs.dataparser_transform.numpy().astype(np.float64)[:3], [0, 0, 0, 1]])
+    transform = (parsed @ np.linalg.inv(applied))[:3]
+    return Start(
+        splats=splats if splats is not None and splats.is_file() else None,
+        transform=tuple(tuple(row) for row in transform.tolist()),
+        scale=float(outputs.dataparser_scale),
+        extent=camera_extent(outputs.cameras.camera_to_worlds[:, :3, 3].numpy()),
+        is_metric=notes.get("scale") == "metric",
+    )
+
+
+def camera_extent(centres: NDArray[np.float32]) -> float:
+    """The largest coordinate of the cameras (N, 3) seen from their middle: what Nerfstudio's scaling divides by; 1 for 0 or 1."""
+    if len(centres) == 0:
+        return 1.0
+    largest = float(np.abs(centres - centres.mean(axis=0)).max())
+    return largest if largest > 1e-6 else 1.0
 
 
 amb3r_data = DataParserSpecification(

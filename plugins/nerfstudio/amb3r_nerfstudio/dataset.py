@@ -105,7 +105,7 @@ def _write(
     monitor(Progress(stage=STAGE, message="points"))
     cloud = empty_cloud() if reconstruction.dense is None else fused_points(reconstruction, config.seed, monitor)
     n_points = _write_seed(reconstruction, partial, evenly(cloud, config.seed.points), world)
-    n_splats = _write_splats(reconstruction, partial, evenly(cloud, config.seed.splats), world)
+    n_splats = _write_splats(reconstruction, partial, _splat_points(reconstruction, config.seed, monitor), world)
     if config.colmap == "write":
         monitor(Progress(stage=STAGE, message="tracks"))
         write_colmap(reconstruction, partial / COLMAP_FOLDER, frames, cloud)
@@ -135,6 +135,12 @@ def _write_downscales(
             (folder / f"depths_{factor}").mkdir()
         for name in depths:  # Nerfstudio resizes depth to the image, so one file serves every size
             link_or_copy(folder / name, folder / f"depths_{factor}" / Path(name).name)
+
+
+def _splat_points(reconstruction: Reconstruction, seed: SeedConfig, monitor: Monitor) -> PointCloud:
+    if reconstruction.dense is None or seed.splats == 0:
+        return empty_cloud()
+    return evenly(fused_points(reconstruction, seed, monitor, needs="uncontradicted"), seed.splats)
 
 
 def _write_seed(reconstruction: Reconstruction, folder: Path, cloud: PointCloud, world: Float64) -> int:

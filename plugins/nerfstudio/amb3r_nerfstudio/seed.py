@@ -1,6 +1,7 @@
 """The points and splats a training starts from: confident, confirmed by other views, even, and never twice at one place."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -31,9 +32,21 @@ class SeedConfig:
     distance_quantile: float = 0.99
 
 
-def fused_points(reconstruction: Reconstruction, config: SeedConfig, monitor: Monitor = silent) -> PointCloud:
-    """All trusted points of the scene in its world, none of them farther than the quantile."""
+def fused_points(
+    reconstruction: Reconstruction,
+    config: SeedConfig,
+    monitor: Monitor = silent,
+    *,
+    needs: Literal["confirmed", "uncontradicted"] = "confirmed",
+) -> PointCloud:
+    """All trusted points of the scene in its world, none of them farther than the quantile.
+
+    "confirmed": other views see each point, as seeds should be. "uncontradicted": other views do not see through it, which leaves
+    no holes where one view looks alone, as a splat to look at should be.
+    """
     fusion = FusionConfig(min_weight=config.min_confidence, voxel_size=config.voxel_size)
+    if needs == "uncontradicted":
+        fusion = replace(fusion, min_agreeing_views=0)
     limit = max(fusion.max_points or 0, 2 * config.points, 2 * config.splats)
     return _near(reconstruction, fuse(reconstruction, replace(fusion, max_points=limit), monitor), config.distance_quantile)
 

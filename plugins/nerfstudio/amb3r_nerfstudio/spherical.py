@@ -34,7 +34,7 @@ def basis(degree: int, directions: Float64) -> Float64:
             z * (xx - yy),
             x * (xx - 3 * yy),
         ]
-        return factors * [-1, 1, -1, 1, -1, 1, -1] * np.stack(values, axis=-1)
+        return np.asarray(factors * [-1, 1, -1, 1, -1, 1, -1] * np.stack(values, axis=-1), dtype=np.float64)
     raise ValueError(f"degree must be 1, 2 or 3: {degree}")
 
 

@@ -227,6 +227,17 @@ def test_the_checker_warns_when_the_scale_is_not_metric(tmp_path: Path):
     assert verdicts(tmp_path)["scale"] == "warn"
 
 
+def test_nerfstudio_finds_our_parser_and_our_method_by_their_entry_points():
+    """In a fresh process, where Nerfstudio imports both while it is being imported itself."""
+    script = (
+        "from nerfstudio.configs.method_configs import all_methods\n"
+        "from nerfstudio.configs.dataparser_configs import all_dataparsers\n"
+        "print('amb3r-splatfacto' in all_methods, 'amb3r-data' in all_dataparsers)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=240)
+    assert result.stdout.split()[-2:] == ["True", "True"]
+
+
 def run_main(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "amb3r_nerfstudio", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
