@@ -114,21 +114,45 @@ class _ImageClustering:
             mean = self.sums[self.groups[small]].sum(axis=0) / (sizes[small] * np.array(sizes))
             mean[small] = -np.inf
             nearest = int(np.argmax(mean))
-            orphans = self._remove(small)
-            nearest -= nearest > small
-            if len(self.groups[nearest]) + len(orphans) <= self.config.max_size:
-                for image in orphans:
-                    self._add(image, nearest)
-            else:
-                for image in orphans:
-                    self._add(image, self._best_with_room(image))
+            if sizes[nearest] + sizes[small] <= self.config.max_size:
+                self._dissolve(small, nearest)
+            elif sum(self.config.max_size - size for k, size in enumerate(sizes) if k != small) >= sizes[small]:
+                self._dissolve(small, None)
+            elif not self._grow(small):
+                return
+
+    def _dissolve(self, small: int, target: int | None) -> None:
+        """Sends a cluster's images to one other, or each to the most similar one with room."""
+        orphans = self._remove(small)
+        if target is not None:
+            target -= target > small
+        for image in orphans:
+            self._add(image, self._best_with_room(image) if target is None else target)
+
+    def _grow(self, small: int) -> bool:
+        """Fills a cluster up with the images most similar to it that others can spare; False when there are too few.
+
+        Where every other cluster is full; the published code overfills one instead.
+        """
+        while len(self.groups[small]) < self.config.min_size:
+            spare = [
+                (k, image)
+                for k, group in enumerate(self.groups)
+                if k != small and len(group) > self.config.min_size
+                for image in group
+            ]
+            if not spare:
+                return False
+            own, image = max(spare, key=lambda entry: float(self.sums[entry[1], small]))
+            self.groups[own].remove(image)
+            self.sums[:, own] -= self.similarity[:, image]
+            self._add(image, small)
+        return True
 
     def _best_with_room(self, image: int) -> int:
-        """The most similar cluster that is not full; the most similar one when all are."""
+        """The most similar cluster that is not full."""
         sizes = np.array([len(group) for group in self.groups])
-        mean = self.sums[image] / sizes
-        has_room = sizes < self.config.max_size
-        return int(np.argmax(np.where(has_room, mean, -np.inf) if has_room.any() else mean))
+        return int(np.argmax(np.where(sizes < self.config.max_size, self.sums[image] / sizes, -np.inf)))
 
     def _move_to_better(self) -> None:
         home = {image: k for k, group in enumerate(self.groups) for image in group}

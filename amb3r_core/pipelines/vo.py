@@ -257,13 +257,20 @@ class VoSession:
         return select_keyframes(candidates, poses, weights, known, self._config.keyframe_spacing)
 
     def _try_again(self, frames: list[int]) -> None:
-        """A second window for frames that were lost, beside the keyframes nearest to them in time."""
-        middle = frames[len(frames) // 2]
-        anchors = sorted(self._state.keyframes, key=lambda frame: (abs(frame - middle), frame))[: self._config.resample.n_active]
-        placed = self._place(frames, anchors) if anchors else []
-        self._state.given_up += [frame for frame in frames if frame not in placed]
-        self._state.lost = self._state.lost[len(frames) :]
+        """A second window for frames that were lost, and one for each alone where that places none."""
+        state = self._state
+        placed = self._place_near(frames)
+        if not placed and len(frames) > 1:
+            placed = [frame for frame in frames if self._place_near([frame])]
+        state.given_up += [frame for frame in frames if frame not in placed]
+        state.lost = state.lost[len(frames) :]
         self._commit()
+
+    def _place_near(self, frames: list[int]) -> list[int]:
+        """The frames that a window places beside the keyframes nearest to them in time."""
+        middle = frames[len(frames) // 2]
+        anchors = sorted(self._state.keyframes, key=lambda frame: (abs(frame - middle), frame))
+        return self._place(frames, anchors[: self._config.resample.n_active]) if anchors else []
 
     def _facts(self) -> Finish:
         state = self._state

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from amb3r_core.conventions import invert, rigid
+from amb3r_core.errors import RegistrationError
 from amb3r_core.geometry import Sim3
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction, unproject
 from amb3r_core.progress import Monitor, silent
@@ -219,3 +220,15 @@ def connected(overlap: Float64) -> NDArray[np.bool_]:
         if (more == reached).all():
             return reached
         reached = more
+
+
+@dataclass
+class FakePickyModel(FakeModel):
+    """Refuses, as a model may, every batch that holds one of `poison` beside others."""
+
+    poison: frozenset[str] = frozenset()
+
+    def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
+        if self.poison & set(batch.names):
+            raise RegistrationError("no two views could be placed together")
+        return super().predict(batch, monitor=monitor)

@@ -52,6 +52,12 @@ def test_no_group_is_larger_than_the_limit():
     assert max(map(len, groups)) <= CONFIG.max_size
 
 
+def test_ten_like_images_are_two_groups():
+    """The published code puts all ten in one group of at most eight."""
+    descriptors = np.random.default_rng(0).standard_normal((1, 64)) + 0.1 * np.random.default_rng(1).standard_normal((10, 64))
+    assert sorted(map(len, cluster_images(similarities(descriptors), CONFIG, 0))) == [5, 5]
+
+
 def test_the_same_seed_gives_the_same_groups():
     similarity = similarities(places(60, noise=4.0)[0])
     assert cluster_images(similarity, CONFIG, 3) == cluster_images(similarity, CONFIG, 3)

@@ -10,7 +10,7 @@ from amb3r_core.pipelines.sfm import run_sfm
 from amb3r_core.pipelines.sfm_seed import split_isolated
 from amb3r_core.pipelines.sfm_state import SfmConfig, SfmState
 from tests.paths import shared_scene
-from tests.pipelines.fake_model import FakeDescribingModel, FakeModel, FakeRefinableModel
+from tests.pipelines.fake_model import FakeDescribingModel, FakeModel, FakePickyModel, FakeRefinableModel
 from tests.pipelines.fake_scenes import BoxScene, RgbdScene, orbit_path, room_boxes, shuffled, street
 from tests.pipelines.scoring import auc30, path_length, position_error
 
@@ -131,3 +131,10 @@ def test_settings_are_the_published_ones():
     assert (config.keyframe_spacing, config.defer_weight, config.accept_weight) == (0.2, 0.1, 0.6)
     assert (config.images.min_size, config.images.max_size) == (5, 8)
     assert ImageClusterConfig().restarts == 50
+
+
+def test_a_group_that_the_model_refuses_is_tried_without_the_culprit(tmp_path):
+    truth = BoxScene(room_boxes(), orbit_path(10, turns=0.1), image_width=32)
+    poison = frozenset({truth.names[3]})
+    scene = run(truth, tmp_path, model=FakePickyModel, poison=poison)
+    assert {view.name for view in scene.unregistered} == poison

@@ -9,7 +9,7 @@ from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.images import frames_from_arrays
 from amb3r_core.pipelines.vo import VisualOdometry, VoConfig, run_vo
 from tests.paths import shared_scene
-from tests.pipelines.fake_model import FakeModel, FakeRefinableModel
+from tests.pipelines.fake_model import FakeModel, FakePickyModel, FakeRefinableModel
 from tests.pipelines.fake_scenes import BoxScene, RgbdScene, block_loop, orbit_path, room_boxes, street
 from tests.pipelines.scoring import end_drift, path_length, position_error
 
@@ -141,3 +141,10 @@ def test_known_poses_come_back_unchanged(tmp_path):
     np.testing.assert_array_equal(scene.cam_to_world, SHORT.path)
     truth = np.stack([SHORT.depth(view.name, 32, 24) for view in scene.views])
     assert float(np.median(truth / scene.dense.depth)) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_window_that_the_model_refuses_is_tried_again_later(tmp_path):
+    model = FakePickyModel(SHORT, long_side_px=32, poison=frozenset({SHORT.names[29]}))
+    scene = run_vo(model, SHORT.frames(), tmp_path).reconstruction
+    assert {view.name for view in scene.unregistered} == {SHORT.names[29]}
+    assert position_error(scene, SHORT) < 1e-3 * path_length(scene, SHORT)
