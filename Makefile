@@ -3,6 +3,7 @@ PYTHON ?= python3
 DEMO_ENV := .venv-demo
 TEST_ENV := .venv-test
 OUT := out/demo
+# Test processes, one thread each: threads that share a core wait for one another.
 TEST_WORKERS ?= 2
 
 .PHONY: demo test check lint types blender-zip clean
@@ -11,7 +12,7 @@ demo: $(DEMO_ENV)/.ready
 	$(DEMO_ENV)/bin/amb3r demo --output $(OUT) --overwrite
 
 test: $(TEST_ENV)/.ready lint types
-	$(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS)
+	OMP_NUM_THREADS=1 $(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS)
 
 lint: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff check .
