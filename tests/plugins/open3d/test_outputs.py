@@ -82,6 +82,7 @@ def test_open3ds_own_integration_script_runs_on_the_dataset(scene: Scene, tmp_pa
     assert len(shown[1].triangles) > 1000
 
 
+@pytest.mark.skipif(o3d.__version__ < "0.20", reason="Open3D reads splats from 0.20 on")
 def test_splats_are_open3ds_splats_and_the_same_as_the_cores(scene: Scene, tmp_path: Path):
     splats = scene.to_splats()
     export_scene(scene.reconstruction, tmp_path / "splat.ply", "splat")
