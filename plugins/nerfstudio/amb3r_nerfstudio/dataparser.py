@@ -12,7 +12,8 @@ import numpy as np
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio, NerfstudioDataParserConfig
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
-from numpy.typing import NDArray
+
+from amb3r_nerfstudio.seed import camera_extent
 
 START_KEY = "amb3r_start"
 """Where the parser puts a `Start` among the outputs' metadata."""
@@ -76,14 +77,6 @@ def start_of(data: Path, outputs: DataparserOutputs) -> Start:
         extent=camera_extent(outputs.cameras.camera_to_worlds[:, :3, 3].numpy()),
         is_metric=notes.get("scale") == "metric",
     )
-
-
-def camera_extent(centres: NDArray[np.float32]) -> float:
-    """The largest coordinate of the cameras (N, 3) seen from their middle: what Nerfstudio's scaling divides by; 1 for 0 or 1."""
-    if len(centres) == 0:
-        return 1.0
-    largest = float(np.abs(centres - centres.mean(axis=0)).max())
-    return largest if largest > 1e-6 else 1.0
 
 
 amb3r_data = DataParserSpecification(

@@ -9,7 +9,7 @@ from amb3r_core.export.gaussians import MAX_GAUSSIANS, gaussian_vertices, normal
 from amb3r_core.export.ply import Vertices
 from amb3r_core.fusion import FusionConfig, fuse
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene import Float64, PointCloud, Reconstruction, transform_points
+from amb3r_core.scene import Float32, Float64, PointCloud, Reconstruction, transform_points
 from amb3r_core.thinning import VoxelThinner
 
 CLOSE_ENOUGH = 1.25
@@ -76,6 +76,14 @@ def evenly(cloud: PointCloud, count: int) -> PointCloud:
             break
         best = thinned
     return best.selected(np.arange(count) * len(best) // count)
+
+
+def camera_extent(centres: Float32) -> float:
+    """The largest coordinate of the cameras (N, 3) seen from their middle: what Nerfstudio's scaling divides by; 1 for 0 or 1."""
+    if len(centres) == 0:
+        return 1.0
+    largest = float(np.abs(centres - centres.mean(axis=0)).max())
+    return largest if largest > 1e-6 else 1.0
 
 
 def splat_vertices(reconstruction: Reconstruction, cloud: PointCloud, world: Float64) -> Vertices:

@@ -85,8 +85,13 @@ class Trained:
         return float(np.mean(values))
 
 
-def train(config: Any, dataset: Path, out: Path, iterations: int, *, seed: int = 0, data: Any = None, **model: Any) -> Trained:
-    """`iterations` of the real trainer; data: the data parser's config; model: changes to the model's config."""
+def train(
+    config: Any, dataset: Path, out: Path, iterations: int, *, seed: int = 0, data: Any = None, downscale: int = 1, **model: Any
+) -> Trained:
+    """`iterations` of the real trainer.
+
+    data: the data parser's config. downscale: of the images. model: changes to the model's config.
+    """
     torch.manual_seed(seed)
     np.random.seed(seed)
     import random
@@ -94,7 +99,7 @@ def train(config: Any, dataset: Path, out: Path, iterations: int, *, seed: int =
     random.seed(seed)
     config.pipeline.model = replace(config.pipeline.model, **{"num_downscales": 0} | model)
     parser = data if data is not None else config.pipeline.datamanager.dataparser
-    config.pipeline.datamanager.dataparser = replace(parser, data=dataset, downscale_factor=1)
+    config.pipeline.datamanager.dataparser = replace(parser, data=dataset, downscale_factor=downscale)
     config.max_num_iterations, config.machine.device_type = max(iterations, 1), "cpu"
     config.output_dir, config.experiment_name, config.timestamp = out, "run", "now"
     config.vis, config.logging.local_writer.enable = "tensorboard", False

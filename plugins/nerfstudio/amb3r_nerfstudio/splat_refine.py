@@ -1,0 +1,130 @@
+"""Gaussians refined on the scene's photos: a fixed number of them, for a fixed time, by plain gradient descent."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from amb3r_core.conventions import CORNER_MINUS_CENTER
+from amb3r_core.errors import InputError
+from amb3r_core.export.gaussians import gaussian_vertices, normals_world
+from amb3r_core.export.image_files import crop_camera
+from amb3r_core.export.ply import Vertices
+from amb3r_core.images import load_rgb
+from amb3r_core.progress import Monitor, Progress, silent
+from amb3r_core.scene import PinholeCamera, Reconstruction, UInt8
+from amb3r_nerfstudio.seed import SeedConfig, camera_extent, evenly, fused_points
+
+Rasterization = Callable[..., tuple[Tensor, Tensor, Any]]
+
+STAGE = "refine splat"
+RATES = {"means": 1.6e-4, "scales": 5e-3, "quats": 1e-3, "opacities": 5e-2, "dc": 2.5e-3, "rest": 2.5e-3 / 20}
+"""Learning rates of Adam, those of splatfacto; that of positions is for cameras within 1 and grows with their extent."""
+STEPS_PER_DEGREE = 1000
+"""After how many steps the next degree of the harmonics joins."""
+FIELDS = {
+    "means": ("x", "y", "z"),
+    "scales": ("scale_0", "scale_1", "scale_2"),
+    "quats": ("rot_0", "rot_1", "rot_2", "rot_3"),
+    "opacities": ("opacity",),
+    "dc": ("f_dc_0", "f_dc_1", "f_dc_2"),
+    "rest": tuple(f"f_rest_{index}" for index in range(45)),
+}
+
+
+def start_splat(reconstruction: Reconstruction, count: int, monitor: Monitor = silent) -> Vertices:
+    """At most `count` gaussians on the scene's surfaces, in its world."""
+    cloud = evenly(fused_points(reconstruction, SeedConfig(), monitor, needs="uncontradicted"), count)
+    return gaussian_vertices(cloud, normals_world(reconstruction, cloud))
+
+
+def refine_splat(
+    reconstruction: Reconstruction,
+    start: Vertices,
+    rasterization: Rasterization,
+    *,
+    seconds: float,
+    device: str,
+    max_steps: int | None = None,
+    seed: int = 0,
+    monitor: Monitor = silent,
+) -> Vertices:
+    """The gaussians, as many, after `seconds` or `max_steps` of descent on the absolute colour error of views in random order.
+
+    rasterization: gsplat's, or one with its arguments. Raises `InputError` for a scene without a view.
+    """
+    if reconstruction.n_views == 0 or len(start) == 0:
+        raise InputError("this scene has no views or no points: there is nothing to refine")
+    parameters = {name: torch.from_numpy(_columns(start, fields)).to(device).requires_grad_() for name, fields in FIELDS.items()}
+    extent = camera_extent(reconstruction.cam_to_world[:, :3, 3].astype(np.float32))
+    rates = RATES | {"means": RATES["means"] * extent}
+    groups: list[dict[str, Any]] = [{"params": [value], "lr": rates[name]} for name, value in parameters.items()]
+    descent = torch.optim.Adam(groups, eps=1e-15)
+    order = np.random.default_rng(seed)
+    photos = [_photo(reconstruction, index) for index in range(reconstruction.n_views)]
+    begin, step = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - begin) < seconds and (max_steps is None or step < max_steps):
+        monitor(Progress(stage=STAGE, done=min(int(elapsed), int(seconds)), total=int(seconds), message=f"step {step}"))
+        index = int(order.integers(len(photos)))
+        pixels, camera = photos[index]
+        truth = torch.from_numpy(pixels).to(device).float() / 255
+        shown = render(
+            parameters, camera, reconstruction.views[index].world_to_cam, rasterization, min(3, step // STEPS_PER_DEGREE)
+        )
+        descent.zero_grad()
+        (shown - truth).abs().mean().backward()
+        descent.step()
+        step += 1
+    monitor(Progress(stage=STAGE, done=int(seconds), total=int(seconds), message=f"{step} steps"))
+    refined: Vertices = start.copy()
+    for name, fields in FIELDS.items():
+        values = parameters[name].detach().cpu().numpy()
+        for column, field in enumerate(fields):
+            refined[field] = values[:, column]
+    return refined
+
+
+def render(
+    parameters: dict[str, Tensor], camera: PinholeCamera, world_to_cam: np.ndarray, rasterization: Rasterization, degree: int
+) -> Tensor:
+    """The colours (H, W, 3) the gaussians show in a camera, on black."""
+    device = parameters["means"].device
+    intrinsics = torch.tensor(camera.K, dtype=torch.float32, device=device)
+    intrinsics[:2, 2] += CORNER_MINUS_CENTER
+    rest = parameters["rest"].reshape(len(parameters["rest"]), 3, 15).transpose(1, 2)
+    image, _, _ = rasterization(
+        means=parameters["means"],
+        quats=parameters["quats"],
+        scales=parameters["scales"].exp(),
+        opacities=torch.sigmoid(parameters["opacities"][:, 0]),
+        colors=torch.cat([parameters["dc"][:, None], rest], dim=1),
+        viewmats=torch.tensor(world_to_cam, dtype=torch.float32, device=device)[None],
+        Ks=intrinsics[None],
+        width=camera.width,
+        height=camera.height,
+        near_plane=0.01,
+        far_plane=1e10,
+        render_mode="RGB",
+        sh_degree=degree,
+        packed=False,
+        absgrad=False,
+    )
+    return image[0]
+
+
+def _photo(reconstruction: Reconstruction, index: int) -> tuple[UInt8, PinholeCamera]:
+    """The view's photo (H, W, 3), or its dense map's colours when no file holds it, with the camera of that size."""
+    view, dense = reconstruction.views[index], reconstruction.dense
+    if view.path is not None and Path(view.path).is_file():
+        return load_rgb(Path(view.path)), view.camera
+    if dense is None:
+        raise InputError(f"view {view.name!r} has no image file and no dense colours")
+    return np.ascontiguousarray(dense.rgb[index][view.crop.slices]), crop_camera(view)
+
+
+def _columns(vertices: Vertices, fields: tuple[str, ...]) -> np.ndarray:
+    return np.stack([vertices[field] for field in fields], axis=-1).astype(np.float32)
