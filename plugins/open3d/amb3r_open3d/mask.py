@@ -140,8 +140,9 @@ class MaskDepth(Stage[Scene, Scene]):
             contradicting[seen.index] += seen.is_seen_through
             column, row = np.rint(seen.pixels).astype(np.intp).T
             asked[seen.index] += judge.depth[row, column] > 0
+        wanted = np.full(len(points), needed, dtype=np.int16)
         if self.options.seen_once == "keep":
-            needed = np.minimum(needed, asked)
+            wanted = np.minimum(needed, asked)
         confirmed = np.zeros(known.shape, dtype=np.bool_)
-        confirmed[known] = (agreeing >= needed) & (contradicting <= agreeing)
+        confirmed[known] = (agreeing >= wanted) & (contradicting <= agreeing)
         return confirmed

@@ -1,7 +1,8 @@
 """3D Gaussians for Open3D (0.20 and later draw them with the `gaussianSplat` material and write .ply, .splat, .spz).
 
 Attributes of the tensor cloud, all float32: positions, normals, f_dc (spherical harmonic of degree 0), opacity (logit), scale
-(standard deviations in scene units: Open3D takes the logarithm when it writes), rot (w x y z). To move such a cloud use `AlignTo` on the scene: `PointCloud.rotate` of Open3D 0.20.0 spoils splats.
+(standard deviations in scene units: Open3D takes the logarithm when it writes), rot
+(w x y z). To move such a cloud use `AlignTo` on the scene: `PointCloud.rotate` of Open3D 0.20.0 spoils splats.
 """
 
 import numpy as np

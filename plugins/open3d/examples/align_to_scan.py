@@ -4,6 +4,7 @@ python align_to_scan.py scene/ scan.ply aligned.ply
 """
 
 import sys
+from pathlib import Path
 
 import amb3r_open3d as a3
 import numpy as np
@@ -13,17 +14,18 @@ from amb3r_core import load_scene
 
 
 def main(scene_folder: str, scan_file: str, output: str) -> None:
-    scan = o3d.io.read_point_cloud(scan_file)
+    scan = o3d.io.read_point_cloud(Path(scan_file))
     scene = a3.Scene(load_scene(scene_folder))
 
     aligned = a3.AlignTo(scan)(scene)
     found = aligned.alignment
+    assert found is not None
     print(f"scale {found.similarity.scale:.4f}, {found.fitness:.0%} of the points within reach, rmse {found.inlier_rmse:.4f} m")
 
     cloud = aligned.point_cloud_legacy(normals=True)
     distances = np.asarray(cloud.compute_point_cloud_distance(scan))
     print(f"median distance from the scan: {1000 * np.median(distances):.1f} mm")
-    o3d.io.write_point_cloud(output, cloud)
+    o3d.io.write_point_cloud(Path(output), cloud)
 
 
 if __name__ == "__main__":
