@@ -34,6 +34,8 @@ class AlignmentConfig:
     depth instead, which is small or negative for what anchors see that look elsewhere."""
     truncation: float = 1.0
     """Weighted residuals above this do not pull on the first scale candidate."""
+    max_relative_error: float = 0.3
+    """A window whose anchors differ from the map by more than this share of their distance is another scene. Ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def align(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig) ->
     if len(points) < MIN_SAMPLES:
         raise AlignmentError(f"the map and the window share {len(points)} points: at least {MIN_SAMPLES} are needed")
     scale, error = choose_scale(points.local, points.target, config)
+    if error > config.max_relative_error:
+        raise AlignmentError(f"the window and the map disagree by {error:.0%} about what they share")
     return Alignment(scale, _rigid_move(seen, known, scale), error, len(points))
 
 

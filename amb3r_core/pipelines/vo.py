@@ -210,8 +210,14 @@ class VoSession:
         return placed
 
     def _extend(self, new: Sequence[int]) -> list[int]:
-        """The new frames that are placed with the help of the active keyframes, which may become more."""
+        """The new frames that are placed with the help of the active keyframes, which may become more.
+
+        Where that places none, the frames placed last, which share most with the new ones, help instead.
+        """
         placed = self._place(new, self._state.active)
+        if not placed:
+            recent = [frame for frame in self._open().placed() if frame < new[0]][-self._config.resample.n_active :]
+            placed = self._place(new, recent)
         added = self._new_keyframes([frame for frame in placed if frame not in self._state.keyframes], self._state.active)
         if added:
             self._state.keyframes += added
@@ -228,6 +234,7 @@ class VoSession:
         except AlignmentError as error:
             log.info("frames %d to %d: %s", new[0], new[-1], error)
             return []
+        log.debug("frames %d to %d: the map and the window differ by %.3f", new[0], new[-1], alignment.relative_error)
         scene.fuse(alignment.apply(window), [*anchors, *placed], alignment)
         return placed
 

@@ -99,3 +99,11 @@ def test_one_turned_anchor_does_not_swing_far_views():
     back = align(spoiled, anchors_of(truth), CONFIG).apply(spoiled)
     error = np.linalg.norm(back.cam_to_world[:, :3, 3] - truth.cam_to_world[:, :3, 3], axis=1)
     assert error.max() < 0.05
+
+
+def test_a_window_that_shows_another_scene_is_refused():
+    truth = true_window(range(4))
+    rng = np.random.default_rng(0)
+    other = moved_by(truth, Sim3.identity(), depth=rng.uniform(0.2, 5.0, truth.depth.shape).astype(np.float32))
+    with pytest.raises(AlignmentError, match=r"disagree by \d+% about what they share"):
+        align(other, anchors_of(truth), CONFIG)

@@ -148,3 +148,13 @@ def test_a_window_that_the_model_refuses_is_tried_again_later(tmp_path):
     scene = run_vo(model, SHORT.frames(), tmp_path).reconstruction
     assert {view.name for view in scene.unregistered} == {SHORT.names[29]}
     assert position_error(scene, SHORT) < 1e-3 * path_length(scene, SHORT)
+
+
+def test_the_last_frames_help_where_the_keyframes_do_not(tmp_path):
+    model = FakePickyModel(SHORT, long_side_px=32, poison=frozenset({SHORT.names[0]}))
+    session = VisualOdometry(VoConfig(first_window=10)).start(FakeModel(SHORT, long_side_px=32), work=tmp_path)
+    session.feed(SHORT.frames().frames[:10])
+    assert 0 in session.keyframes
+    again = VisualOdometry(VoConfig(first_window=10)).start(model, work=tmp_path)
+    again.feed(SHORT.frames())
+    assert again.finish().reconstruction.n_views == 30
