@@ -12,7 +12,7 @@ demo: $(DEMO_ENV)/.ready
 	$(DEMO_ENV)/bin/amb3r demo --output $(OUT) --overwrite
 
 test: $(TEST_ENV)/.ready lint types
-	OMP_NUM_THREADS=1 $(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS)
+	OMP_NUM_THREADS=1 $(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 lint: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff check .

@@ -10,7 +10,7 @@ from amb3r_core.models.amb3r.config import LARGE
 from tests.golden import build_backend, compare, run_backend
 from tests.paths import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("full size network")]
 
 
 def test_every_published_number_of_the_back_end_comes_out_again() -> None:

@@ -13,7 +13,7 @@ from tests.golden import build, compare, run
 from tests.paths import ROOT
 from tests.synthetic_weights import synthetic_images
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("full size network")]
 GOLDENS = ROOT / "tests" / "data" / "goldens"
 NEEDED_BYTES = 8 * 2**30
 
