@@ -12,13 +12,17 @@ from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
 from amb3r_core.models.amb3r.manifest import published_tensors
 
-RUNTIME_BYTES = 0.45e9
-"""What the process holds without the network: torch and its libraries."""
-BYTES_PER_TOKEN = {torch.float32: 170e3, torch.bfloat16: 150e3, torch.float16: 150e3}
+RUNTIME_BYTES = 0.65e9
+"""What the process holds without the network: torch and its libraries.
+
+This and the next four leave room above most peaks measured on a CPU in float32 with views of 518 x 392: 0.55, 0.82 and 2.3 GB
+beyond this and the weights for 1, 2 and 4 views, estimated as 0.6, 1.2 and 2.2 GB.
+"""
+BYTES_PER_TOKEN = {torch.float32: 300e3, torch.bfloat16: 270e3, torch.float16: 270e3}
 """Most that all activations alive at once take; four tapped features of 2 x 1024 float32 are 32 kB of it."""
-BYTES_PER_BACKEND_TOKEN = 60e3
+BYTES_PER_BACKEND_TOKEN = 150e3
 """More than that while the back end runs: features at 2 x 2 points per token, their voxels, and the maps that shrink them."""
-BYTES_PER_CHUNK_PIXEL = 2.2e3
+BYTES_PER_CHUNK_PIXEL = 600.0
 """The dense head's last layers, per pixel of the views it works on at a time."""
 BYTES_PER_PIXEL = 60.0
 """Images, depth, points and confidences of two passes."""
