@@ -5,7 +5,7 @@ import torch
 from amb3r_core.errors import WeightsError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.memory import naming_levers
+from amb3r_core.models.amb3r.memory import available_bytes, naming_levers
 from amb3r_core.models.amb3r.model import Amb3rModel
 from amb3r_core.models.amb3r.precision import choose_dtype, set_dtype
 from amb3r_core.models.amb3r.weights import Kind, find_weights, load_weights, missing_weights
@@ -30,7 +30,7 @@ def load_network(kind: Kind, config: ModelConfig, options: ModelOptions, monitor
         raise WeightsError(f"{record.path} holds {record.kind} weights: load them with --model {record.kind}")
     monitor(Progress(stage="load model", message=f"{record.name}, licence: {record.licence}"))
     device = torch.device(options.device)
-    dtype = choose_dtype(options.dtype, device)
+    dtype, memory_bytes = choose_dtype(options.dtype, device), available_bytes(device)
     with torch.device("meta"):
         network = Amb3rNetwork(config)
     info = load_weights(network, record, commercial_ok=options.commercial_ok)
@@ -39,4 +39,4 @@ def load_network(kind: Kind, config: ModelConfig, options: ModelOptions, monitor
     set_dtype(network, dtype)
     with naming_levers(network, kind, n_views=1):
         network = network.to(device)
-    return Amb3rModel(network, name=kind, weights=info, long_side_px=options.long_side_px)
+    return Amb3rModel(network, name=kind, weights=info, long_side_px=options.long_side_px, memory_bytes=memory_bytes)

@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 
 import psutil
 import torch
@@ -10,7 +11,7 @@ import torch
 from amb3r_core.errors import ResourceError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.manifest import published_tensors
+from amb3r_core.models.amb3r.precision import set_dtype
 
 RUNTIME_BYTES = 0.65e9
 """What the process holds without the network: torch and its libraries.
@@ -26,6 +27,8 @@ BYTES_PER_CHUNK_PIXEL = 600.0
 """The dense head's last layers, per pixel of the views it works on at a time."""
 BYTES_PER_PIXEL = 60.0
 """Images, depth, points and confidences of two passes."""
+MOST_VIEWS = 10_000
+"""No machine is asked for more at once."""
 SMALLEST_LONG_SIDE_PX = 140
 """Below ten patches there is no point in proposing a smaller size."""
 
@@ -39,6 +42,7 @@ class Load:
     width: int
     dtype: torch.dtype
     use_backend: bool = True
+    config: ModelConfig = LARGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,31 +82,35 @@ def plan(load: Load, available: int) -> MemoryPlan:
     return MemoryPlan(load=load, weights=weights, activations=activations, available=available, levers=levers)
 
 
-def estimate(load: Load, config: ModelConfig = LARGE) -> tuple[int, int]:
+def estimate(load: Load) -> tuple[int, int]:
     """Bytes of (weights, activations) at their largest, runtime included."""
-    patches = load.height * load.width / config.patch_size**2
-    tokens = load.n_views * (patches + config.n_special_tokens)
+    config, n_pixels = load.config, load.height * load.width
+    tokens = load.n_views * (n_pixels / config.patch_size**2 + config.n_special_tokens)
     per_token = BYTES_PER_TOKEN[load.dtype] + (BYTES_PER_BACKEND_TOKEN if load.use_backend else 0)
-    chunk = min(load.n_views, config.dense.frames_per_chunk) * load.height * load.width * BYTES_PER_CHUNK_PIXEL
-    maps = load.n_views * load.height * load.width * BYTES_PER_PIXEL
-    return weight_bytes(load.dtype, use_backend=load.use_backend), int(RUNTIME_BYTES + tokens * per_token + chunk + maps)
+    chunk = min(load.n_views, config.dense.frames_per_chunk) * n_pixels * BYTES_PER_CHUNK_PIXEL
+    share = config.width / LARGE.width
+    activations = RUNTIME_BYTES + share * (tokens * per_token + chunk) + load.n_views * n_pixels * BYTES_PER_PIXEL
+    return weight_bytes(config, load.dtype, use_backend=load.use_backend), int(activations)
 
 
-def weight_bytes(dtype: torch.dtype, *, use_backend: bool = True) -> int:
-    """Bytes of the published weights once loaded, each in the dtype that `precision.set_dtype` gives it.
+@cache
+def weight_bytes(config: ModelConfig, dtype: torch.dtype, *, use_backend: bool = True) -> int:
+    """Bytes of a network's weights once loaded, each in the dtype that `precision.set_dtype` gives it.
 
     The tracker's parameters stay on disk, mapped and never read.
     """
-    tensors = published_tensors()
-    total = 0
-    for name, spec in tensors.items():
-        if ".track_head." in name or (name.startswith("backend.") and not use_backend):
-            continue
-        in_fast_part = ".aggregator." in name or (name.startswith("backend.") and ".point_transformer." not in name)
-        layer, _, leaf = name.rpartition(".")
-        is_of_matrix = leaf in ("weight", "bias") and len(tensors[f"{layer}.weight"].shape) >= 2
-        total += (dtype.itemsize if in_fast_part and is_of_matrix else 4) * torch.Size(spec.shape).numel()
-    return total
+    with torch.device("meta"):
+        network = Amb3rNetwork(replace(config, has_track_head=False))
+    set_dtype(network, dtype)
+    unused = "" if use_backend else "backend."
+    kept = (tensor for name, tensor in network.named_parameters() if not (unused and name.startswith(unused)))
+    return sum(tensor.numel() * tensor.itemsize for tensor in kept)
+
+
+def view_limit(load: Load, available: int) -> int:
+    """How many views a call may take whatever their shape: as many squares of the load's longer side as fit, at least 1."""
+    side = max(load.height, load.width)
+    return max(largest_view_count(replace(load, n_views=MOST_VIEWS, height=side, width=side), available), 1)
 
 
 def available_bytes(device: torch.device) -> int:
@@ -158,7 +166,7 @@ def _levers(load: Load, available: int) -> list[str]:
 
 
 def largest_view_count(load: Load, available: int) -> int:
-    """How many views of this size fit at once; 0 when not even one does."""
+    """How many views of this size fit at once, up to those of the load; 0 when not even one does."""
     fewest, most = 0, load.n_views
     while fewest < most:
         middle = (fewest + most + 1) // 2

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from amb3r_core.errors import InputError
+from amb3r_core.errors import InputError, ResourceError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
 from amb3r_core.models.amb3r.border import to_prediction
-from amb3r_core.models.amb3r.memory import naming_levers
+from amb3r_core.models.amb3r.memory import Load, naming_levers, plan, view_limit
 from amb3r_core.models.amb3r.watching import watched
 from amb3r_core.models.api import Draft, ImageBatch, InputSpec, Prediction
 from amb3r_core.progress import Monitor, silent
@@ -35,7 +35,8 @@ class Amb3rModel:
     """A loaded network as a `RefinableModel` that `DescribesImages`.
 
     The network has its weights, device and dtype already. Without a back end, asked for or not there, `refine` gives the draft's
-    prediction. Without a scale head the prediction's unit is relative.
+    prediction. Without a scale head the prediction's unit is relative. memory_bytes: what weights and work may take together;
+    it limits the views of a call, None means no limit.
     """
 
     def __init__(
@@ -46,12 +47,16 @@ class Amb3rModel:
         weights: WeightsInfo | None = None,
         use_backend: bool = True,
         long_side_px: int | None = None,
+        memory_bytes: int | None = None,
     ) -> None:
         self.network = network.eval()
         self._name = name
         self._weights = weights
         self._use_backend = use_backend and network.backend is not None
-        self._input_spec = InputSpec(long_side_px=long_side_px or PUBLISHED_LONG_SIDE_PX, multiple_px=network.config.patch_size)
+        self._memory_bytes = memory_bytes
+        side = long_side_px or PUBLISHED_LONG_SIDE_PX
+        limit = 0 if memory_bytes is None else view_limit(self._load(1, side, side), memory_bytes)
+        self._input_spec = InputSpec(long_side_px=side, multiple_px=network.config.patch_size, max_views=limit)
 
     @property
     def name(self) -> str:
@@ -98,6 +103,7 @@ class Amb3rModel:
             return functional.normalize(mean, dim=-1).cpu()
 
     def _first_pass(self, batch: ImageBatch, outputs: Outputs, monitor: Monitor) -> Pass:
+        self._check_memory(batch)
         with self._at_work(batch, monitor, "draft", self._encoder_steps + self._decoder_steps):
             return self.network.draft(self._images(batch), outputs)
 
@@ -105,6 +111,18 @@ class Amb3rModel:
         with self._at_work(batch, monitor, "refine", self._decoder_steps):
             refined = self.network.refine(first, ANSWER, valid=batch.valid.to(self._device)[None])
             return to_prediction(refined, batch)
+
+    def _check_memory(self, batch: ImageBatch) -> None:
+        """Refuses what will not fit before a single number is computed: systems that promise memory they lack kill the process."""
+        if self._memory_bytes is not None:
+            answer = plan(self._load(batch.n_views, *batch.grid), self._memory_bytes)
+            if not answer.fits:
+                raise ResourceError(f"{self.name}: {answer.sentence}")
+
+    def _load(self, n_views: int, height: int, width: int) -> Load:
+        dtype = self.network.front_end.model.aggregator.patch_embed.patch_embed.proj.weight.dtype
+        config, use_backend = self.network.config, self._use_backend
+        return Load(n_views=n_views, height=height, width=width, dtype=dtype, use_backend=use_backend, config=config)
 
     @property
     def _encoder_steps(self) -> int:

@@ -4,7 +4,17 @@ import torch
 
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, tiny_config
-from amb3r_core.models.amb3r.memory import Load, available_bytes, estimate, largest_view_count, lever_sentence, plan, weight_bytes
+from amb3r_core.models.amb3r.manifest import published_tensors
+from amb3r_core.models.amb3r.memory import (
+    Load,
+    available_bytes,
+    estimate,
+    largest_view_count,
+    lever_sentence,
+    plan,
+    view_limit,
+    weight_bytes,
+)
 from amb3r_core.models.amb3r.precision import set_dtype
 
 GIB = 2**30
@@ -12,12 +22,13 @@ LOAD = Load(n_views=8, height=392, width=518, dtype=torch.float32)
 
 
 def test_the_weights_are_counted_as_they_will_be_held() -> None:
-    for dtype in (torch.float32, torch.bfloat16):
-        with torch.device("meta"):
-            network = Amb3rNetwork(replace(LARGE, has_track_head=False))
-        set_dtype(network, dtype)
-        held = sum(p.numel() * p.itemsize for p in network.parameters())
-        assert abs(weight_bytes(dtype) - held) < 100
+    read = {name: torch.Size(spec.shape).numel() for name, spec in published_tensors().items() if "track_head" not in name}
+    assert abs(weight_bytes(LARGE, torch.float32) - 4 * sum(read.values())) < 100
+    backend = sum(size for name, size in read.items() if name.startswith("backend."))
+    assert abs(weight_bytes(LARGE, torch.float32, use_backend=False) - 4 * (sum(read.values()) - backend)) < 100
+    in_float32 = ("_head.", "projector.", "point_transformer.")
+    halved = sum(size for name, size in read.items() if not any(part in name for part in in_float32))
+    assert abs(weight_bytes(LARGE, torch.float32) - weight_bytes(LARGE, torch.bfloat16) - 2 * halved) < 0.01 * halved
 
 
 def test_more_views_more_pixels_and_wider_numbers_take_more() -> None:
@@ -45,6 +56,20 @@ def test_every_lever_that_is_offered_is_enough() -> None:
     assert f"at most {views} views at once" in tight.sentence
     side = next(int(lever.split()[1]) for lever in tight.levers if lever.startswith("--long-side"))
     assert plan(replace(tight.load, height=round(side * 392 / 518 / 14) * 14, width=side), tight.available).fits
+
+
+def test_a_smaller_network_takes_less() -> None:
+    small = estimate(replace(LOAD, config=tiny_config()))
+    assert all(tiny < large for tiny, large in zip(small, estimate(LOAD), strict=True))
+
+
+def test_the_limit_of_views_holds_for_any_shape_and_is_never_none_at_all() -> None:
+    limit = view_limit(LOAD, 14 * GIB)
+    square = replace(LOAD, n_views=limit, height=518)
+    assert plan(square, 14 * GIB).fits
+    assert not plan(replace(square, n_views=limit + 1), 14 * GIB).fits
+    assert plan(replace(LOAD, n_views=limit), 14 * GIB).fits
+    assert view_limit(LOAD, 0) == 1
 
 
 def test_where_nothing_helps_the_plan_says_so() -> None:

@@ -4,9 +4,13 @@ import pytest
 import torch
 
 from amb3r_core.errors import InputError, ResourceError
+from amb3r_core.images import FrameList
 from amb3r_core.models.amb3r.config import tiny_config
+from amb3r_core.models.amb3r.memory import Load, estimate
 from amb3r_core.models.amb3r.model import Amb3rModel
 from amb3r_core.models.api import DescribesImages, InputSpec, Prediction, ReconstructionModel, RefinableModel
+from amb3r_core.options import ReconstructOptions
+from amb3r_core.pipelines.choice import choose_pipeline
 from amb3r_core.progress import Cancelled, Progress
 from tests.models.amb3r.tiny import tiny_batch, tiny_model, tiny_network
 
@@ -23,6 +27,27 @@ def test_the_model_has_every_capability() -> None:
         assert isinstance(model, capability)
     assert model.input_spec == InputSpec(long_side_px=70, multiple_px=14)
     assert Amb3rModel(tiny_network()).input_spec.long_side_px == 518
+
+
+def test_the_free_memory_limits_the_views_of_a_call_and_with_it_the_choice_of_pipeline() -> None:
+    load = Load(n_views=3, height=70, width=70, dtype=torch.float32, config=tiny_config())
+    model = Amb3rModel(tiny_network(), long_side_px=70, memory_bytes=sum(estimate(load)))
+    assert model.input_spec.max_views == 3
+    for n_frames, wanted in ((3, "one-shot"), (4, "sfm")):
+        frames = FrameList(tiny_batch(((70, 42),) * n_frames).frames)
+        assert choose_pipeline(model, frames, ReconstructOptions()).name == wanted
+
+
+def test_what_will_not_fit_is_refused_before_any_work_with_the_lever_that_helps() -> None:
+    load = Load(n_views=2, height=70, width=70, dtype=torch.float32, config=tiny_config())
+    model = Amb3rModel(tiny_network(), long_side_px=70, memory_bytes=sum(estimate(load)))
+    with pytest.raises(ResourceError, match=r"amb3r: 3 views of 70 x 70 in float32 need .* at most 2 views at once"):
+        model.predict(tiny_batch(), monitor=never)
+    assert model.predict(tiny_batch(((70, 42),) * 2)).n_views == 2
+
+
+def never(_progress: Progress, /) -> None:
+    raise AssertionError("no work was to be done")
 
 
 def test_predicting_is_refining_the_draft() -> None:
