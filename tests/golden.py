@@ -125,6 +125,7 @@ class Recorder:
     def __init__(self, network: Amb3rNetwork) -> None:
         self.network = network
         self.found: dict[str, Tensor] = {}
+        self.depth_features: list[Tensor] = []
         self.n_passes = 0
         self.handles: list[torch.utils.hooks.RemovableHandle] = []
 
@@ -133,7 +134,8 @@ class Recorder:
         assert backend is not None
         self.handles = [
             model.aggregator.register_forward_hook(self._on_taps),
-            model.depth_head.register_forward_hook(self._on_depth, with_kwargs=True),
+            model.depth_head.register_forward_hook(self._on_depth),
+            model.depth_head.scratch.output_conv1.register_forward_hook(self._on_depth_features),
             backend.register_forward_hook(self._on_aligned),
             backend.point_transformer.register_forward_hook(self._on_voxels),
         ]
@@ -150,9 +152,12 @@ class Recorder:
         for index, feature in zip((4, 11, 17, 23), taps.features, strict=True):
             self.found[f"{self.pass_name}.agg{index}"] = feature
 
-    def _on_depth(self, module: nn.Module, args: tuple[object, tuple[int, int]], kwargs: object, maps: object) -> None:
-        features: Tensor = maps.features  # type: ignore[attr-defined]
-        self.found[f"{self.pass_name}.depth_feat"] = features.unflatten(0, (-1, self.n_views))
+    def _on_depth_features(self, module: nn.Module, args: object, features: Tensor) -> None:
+        self.depth_features.append(features)
+
+    def _on_depth(self, module: nn.Module, args: tuple[object, tuple[int, int]], maps: object) -> None:
+        self.found[f"{self.pass_name}.depth_feat"] = torch.cat(self.depth_features).unflatten(0, (-1, self.n_views))
+        self.depth_features.clear()
         self.grid = args[1]
 
     def _on_aligned(self, module: VoxelBackend, args: object, aligned: Tensor) -> None:

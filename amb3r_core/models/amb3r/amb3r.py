@@ -142,9 +142,10 @@ class Amb3rNetwork(nn.Module):
             result = replace(result, points=_pixel_map(model.point_head(patch_taps, grid), scenes))
         if Outputs.DEPTH in outputs:
             scale_head = self.front_end.metric_scale_projector
-            maps: DenseMaps = model.depth_head(patch_taps, grid, want_features=scale_head is not None)
-            if scale_head is not None and maps.features is not None:
-                median_depth_m = scale_head(maps.features, _scale_tokens(tokens)).unflatten(0, scenes)
+            summarize = None if scale_head is None else scale_head.depth_vectors
+            maps: DenseMaps = model.depth_head(patch_taps, grid, summarize=summarize)
+            if scale_head is not None and maps.summary is not None:
+                median_depth_m = scale_head(maps.summary, _scale_tokens(tokens)).unflatten(0, scenes)
                 result = replace(result, median_depth_m=median_depth_m)
             depth = _pixel_map(maps, scenes)
             result = replace(result, depth=replace(depth, values=depth.values.squeeze(-1)))

@@ -27,7 +27,7 @@ class DenseConfig:
     out_channels: tuple[int, int, int, int] = (256, 512, 1024, 1024)
     hidden: int = 32
     """Channels of the last hidden layer, at full resolution."""
-    frames_per_chunk: int = 2
+    frames_per_chunk: int = 1
     """Views processed at a time: memory only, the same numbers."""
 
 

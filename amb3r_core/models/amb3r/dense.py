@@ -15,13 +15,17 @@ UV_STRENGTH = 0.1
 UV_BASE = 100.0
 
 
+Summarize = Callable[[Tensor], Tensor]
+"""What to keep (F, ...) of the fused features (F, D, 8h, 8w), too large to be kept of many views at once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseMaps:
-    """values (F, H, W, C - 1); confidence (F, H, W) >= 1; features (F, D, 8h, 8w), or nothing when not asked for."""
+    """values (F, H, W, C - 1); confidence (F, H, W) >= 1; summary (F, ...) of the features, or nothing when not asked for."""
 
     values: Tensor
     confidence: Tensor
-    features: Tensor | None
+    summary: Tensor | None
 
 
 class DenseHead(nn.Module):
@@ -46,21 +50,21 @@ class DenseHead(nn.Module):
         )
         self.scratch = Pyramid(config, out_channels)
 
-    def forward(self, taps: list[Tensor], grid: tuple[int, int], *, want_features: bool = False) -> DenseMaps:
+    def forward(self, taps: list[Tensor], grid: tuple[int, int], *, summarize: Summarize | None = None) -> DenseMaps:
         """Maps of F views from four features (F, P, 2C) of their patch tokens on a patch grid (rows, columns)."""
         chunk = taps[0].shape[0] if torch.is_grad_enabled() else self.frames_per_chunk
         parts = [
-            self._frames([tap.float() for tap in chunked], grid, want_features)
+            self._frames([tap.float() for tap in chunked], grid, summarize)
             for chunked in zip(*(torch.split(tap, chunk) for tap in taps), strict=True)
         ]
-        features = [part.features for part in parts if part.features is not None]
+        summaries = [part.summary for part in parts if part.summary is not None]
         return DenseMaps(
             values=torch.cat([part.values for part in parts]),
             confidence=torch.cat([part.confidence for part in parts]),
-            features=torch.cat(features) if want_features else None,
+            summary=torch.cat(summaries) if summaries else None,
         )
 
-    def _frames(self, taps: list[Tensor], grid: tuple[int, int], want_features: bool) -> DenseMaps:
+    def _frames(self, taps: list[Tensor], grid: tuple[int, int], summarize: Summarize | None) -> DenseMaps:
         size = (grid[0] * self.patch_size, grid[1] * self.patch_size)
         levels = [self._level(index, tap, grid, size) for index, tap in enumerate(taps)]
         features = self.scratch.fuse(levels)
@@ -68,7 +72,7 @@ class DenseHead(nn.Module):
         return DenseMaps(
             values=self.activation(out[:, :-1]).permute(0, 2, 3, 1),
             confidence=1 + out[:, -1].exp(),
-            features=features if want_features else None,
+            summary=None if summarize is None else summarize(features),
         )
 
     def _level(self, index: int, tap: Tensor, grid: tuple[int, int], size: tuple[int, int]) -> Tensor:

@@ -37,9 +37,12 @@ class ScaleHead(nn.Module):
             nn.Linear(second, 1),
         )
 
-    def forward(self, depth_features: Tensor, tokens: Tensor) -> Tensor:
-        """Median depth in metres (F,) of views; depth_features (F, D, h, w), tokens (F, L, C) of the encoder."""
-        depth_vector = torch.cat([self.depth_cnn_downsampler(view).mean((-2, -1)) for view in torch.split(depth_features, 1)])
+    def depth_vectors(self, depth_features: Tensor) -> Tensor:
+        """What the head reads (F, E) of the depth head's features (F, D, h, w)."""
+        return self.depth_cnn_downsampler(depth_features).mean((-2, -1))
+
+    def forward(self, depth_vector: Tensor, tokens: Tensor) -> Tensor:
+        """Median depth in metres (F,) of views; depth_vector (F, E), tokens (F, L, C) of the encoder."""
         hidden, last = self.token_aggregator[:3], self.token_aggregator[3]
         # The mean over tokens and the last, linear layer commute: average first, then multiply once per view.
         token_vector = last(torch.cat([hidden(view.float()).mean(1) for view in torch.split(tokens, 1)]))

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from amb3r_core.models.amb3r.config import tiny_config
 from amb3r_core.models.amb3r.dense import (
@@ -23,15 +24,15 @@ def run(frames_per_chunk: int = 2) -> DenseMaps:
     head = DenseHead(replace(config, dense=replace(config.dense, frames_per_chunk=frames_per_chunk)), 2, depth_activation)
     taps = [torch.randn(3, 6, 128) for _ in range(4)]
     with torch.inference_mode():
-        return head(taps, GRID, want_features=True)
+        return head(taps, GRID, summarize=Tensor.clone)
 
 
 def test_a_map_has_a_value_and_a_confidence_of_at_least_one_for_every_pixel() -> None:
     maps = run()
     assert maps.values.shape == (3, 28, 42, 1)
     assert maps.confidence.shape == (3, 28, 42)
-    assert maps.features is not None
-    assert maps.features.shape == (3, 16, 16, 24)
+    assert maps.summary is not None
+    assert maps.summary.shape == (3, 16, 16, 24)
     assert bool((maps.confidence >= 1).all())
     assert bool((maps.values > 0).all())
 
