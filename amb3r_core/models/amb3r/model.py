@@ -113,7 +113,7 @@ class Amb3rModel:
             return to_prediction(refined, batch)
 
     def _check_memory(self, batch: ImageBatch) -> None:
-        """Refuses what will not fit before a single number is computed: systems that promise memory they lack kill the process."""
+        """Refuses what will not fit before any work: a system that promises memory it lacks would kill the process."""
         if self._memory_bytes is not None:
             answer = plan(self._load(batch.n_views, *batch.grid), self._memory_bytes)
             if not answer.fits:
