@@ -14,6 +14,8 @@ from amb3r_core.voxel.transformer import PointTransformer
 
 POINT_STRIDE = 7
 """Pixels between the points used; half a patch, so that every patch of 14 pixels has 2 x 2 points."""
+VIEWS_PER_CHUNK = 1
+"""Views whose feature maps shrink at a time when no gradient is kept: memory only, the same numbers."""
 POINT_OFFSET = 3
 """First pixel used: a bilinear resize by 7 without antialiasing samples exactly pixels 3, 10, 17, ..."""
 
@@ -65,10 +67,15 @@ class VoxelBackend(nn.Module):
         the back end was trained to read the first pass, not to change it.
         """
         grid = _patch_grid(encoder_tokens, points_world)
-        features = self.align(encoder_tokens.detach(), decoder_tokens.detach(), grid)
         points = _subsample(points_world.detach()).flatten(1, 3)
         kept = None if valid is None else _subsample(valid).flatten(1, 3)
-        scene = self.voxel_features(points, features.flatten(1, 3), valid=kept, curve_seed=curve_seed)
+        # Unnamed, so that it can be let go inside: nothing here is larger than features per point.
+        scene = self.voxel_features(
+            points,
+            self.align(encoder_tokens.detach(), decoder_tokens.detach(), grid).flatten(1, 3),
+            valid=kept,
+            curve_seed=curve_seed,
+        )
         return self._to_tokens(scene, grid, n_views=encoder_tokens.shape[1])
 
     def align(self, encoder_tokens: Tensor, decoder_tokens: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -89,6 +96,7 @@ class VoxelBackend(nn.Module):
         """
         ops = self.ops if self.ops is not None else choose_ops(points.device)
         voxels = voxelize(points, features, self.config.voxel_size, ops=ops, valid=valid)
+        del features
         reasoned = self.point_transformer(voxels.index, voxels.features, ops=ops, curve_seed=curve_seed)
         return interpolate_voxels(
             points,
@@ -112,7 +120,8 @@ class VoxelBackend(nn.Module):
     def _to_tokens(self, scene: Tensor, grid: tuple[int, int], n_views: int) -> Tensor:
         rows, columns = grid
         maps = scene.reshape(-1, 2 * rows, 2 * columns, scene.shape[-1]).permute(0, 3, 1, 2)
-        coarse = self.downsample(maps)
+        at_once = len(maps) if torch.is_grad_enabled() else VIEWS_PER_CHUNK
+        coarse = torch.cat([self.downsample(part) for part in torch.split(maps, at_once)])
         return torch.unflatten(coarse.flatten(2).transpose(1, 2), 0, (-1, n_views))
 
 

@@ -11,6 +11,8 @@ from amb3r_core.voxel.ops import SparseOps
 
 DISTANCE_FLOOR = 1e-8
 """Added to squared distances, so that a point on a voxel's corner does not divide by zero."""
+ROWS_AT_ONCE = 4096
+"""Points worked on at a time: memory only, the same numbers."""
 
 
 def interpolate_voxels(
@@ -25,21 +27,20 @@ def interpolate_voxels(
     points = points.to(voxel_positions.dtype)
     usable = is_usable(points)
     counts = rows_per_scene(voxel_positions[:, 0], len(points))
-    scenes = zip(points, usable, torch.split(voxel_positions[:, 1:], counts), torch.split(voxel_features, counts), strict=True)
-    return torch.stack([_interpolate_scene(*scene, n_neighbours, ops) for scene in scenes])
+    out = voxel_features.new_zeros(*usable.shape, voxel_features.shape[1])
+    scenes = zip(torch.split(voxel_positions[:, 1:], counts), torch.split(voxel_features, counts), strict=True)
+    for scene, (positions, features) in enumerate(scenes):
+        rows = usable[scene].nonzero()[:, 0]
+        if len(positions) and len(rows):
+            index = ops.nearest(points[scene, rows], positions, n_neighbours)
+            for part, neighbours in zip(torch.split(rows, ROWS_AT_ONCE), torch.split(index, ROWS_AT_ONCE), strict=True):
+                out[scene, part] = _weighted(points[scene, part], positions, features, neighbours)
+    return out
 
 
-def _interpolate_scene(
-    points: Tensor, usable: Tensor, positions: Tensor, features: Tensor, n_neighbours: int, ops: SparseOps
-) -> Tensor:
-    out = features.new_zeros(len(points), features.shape[1])
-    queries = points[usable]
-    if not len(positions) or not len(queries):
-        return out
-    index = ops.nearest(queries, positions, n_neighbours)
-    distance = squared_distances(queries[:, None], positions[index])
+def _weighted(queries: Tensor, positions: Tensor, features: Tensor, neighbours: Tensor) -> Tensor:
+    """(N, C) at queries (N, 3) from their neighbours' rows (N, K), without a copy of all neighbours' features."""
+    distance = squared_distances(queries[:, None], positions[neighbours])
     weight = 1 / (distance + DISTANCE_FLOOR)
     weight = (weight / weight.sum(dim=1, keepdim=True)).to(features.dtype)
-    # One weighted sum per point, without a copy of all its neighbours' features.
-    values = functional.embedding_bag(index, features, per_sample_weights=weight, mode="sum")
-    return out.index_put((usable,), values)
+    return functional.embedding_bag(neighbours, features, per_sample_weights=weight, mode="sum")

@@ -1,5 +1,6 @@
 """Voxels strung on space-filling curves, and the attention patches cut from those strings."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,14 @@ class PatchPlan:
     rows: Tensor
     shapes: tuple[tuple[int, int], ...]
     place: Tensor
+
+    def chunks(self, n_rows: int) -> Iterator[Tensor]:
+        """The patches (count, length) in order, as many of one length at a time as n_rows hold, at least one."""
+        start = 0
+        for n_patches, length in self.shapes:
+            patches = self.rows[start : start + n_patches * length].view(n_patches, length)
+            start += n_patches * length
+            yield from torch.split(patches, max(1, n_rows // length))
 
 
 class Stage:

@@ -19,7 +19,7 @@ from amb3r_core.voxel.serialization import PatchPlan, Stage, finest_stage
 GROUP_NORM_EPS = 1e-3
 STEM_KERNEL = 5
 BLOCK_KERNEL = 3
-ROWS_AT_ONCE = 16384
+ROWS_AT_ONCE = 4096
 """Rows of a wide intermediate held at a time when no gradient is needed; memory only."""
 
 
@@ -165,13 +165,8 @@ class PatchAttention(nn.Module):
 
     def forward(self, features: Tensor, plan: PatchPlan) -> Tensor:
         """(V, C) to (V, C)."""
-        attended: list[Tensor] = []
-        start = 0
-        for n_patches, length in plan.shapes:
-            rows = plan.rows[start : start + n_patches * length].view(n_patches, length)
-            start += n_patches * length
-            attended += [self._attend(features[part]) for part in torch.split(rows, max(1, ROWS_AT_ONCE // length))]
-        return torch.cat(attended)[plan.place]
+        attended = torch.cat([self._attend(features[patches]) for patches in plan.chunks(ROWS_AT_ONCE)])
+        return attended[plan.place]
 
     def _attend(self, patches: Tensor) -> Tensor:
         qkv = torch.unflatten(linear(patches, self.qkv), -1, (3, self.n_heads, -1))
