@@ -180,7 +180,7 @@ class SceneMap:
 
     def committed(self, record: Record) -> None:
         """Tells the store that the journal holds this record."""
-        self._store.commit(record["slots"].astype(np.int64))
+        self._store.commit(record["slots"].astype(np.int8))
 
 
 def fuse_maps(old: DenseMaps, new: DenseMaps, count: int, max_disagreement: float) -> DenseMaps:

@@ -25,6 +25,7 @@ from amb3r_core.pipelines.windows import Bools, WindowInput
 from amb3r_core.scene import Crop, Float32, UInt8
 
 Record = dict[str, NDArray[np.generic]]
+NO_SLOT = -1
 MAX_WEIGHT = 0.9995
 """Largest weight that half precision keeps below 1: raw confidence 2,000."""
 
@@ -77,29 +78,36 @@ class DenseStore:
         self.grid = grid
         self._depth = Records(folder / "depth.f32", grid, np.float32)
         self._weight = Records(folder / "weight.f16", grid, np.float16)
-        self._live: dict[int, int] = {}
-        self._committed: dict[int, int] = {}
+        self._live = np.zeros(0, dtype=np.int8)
+        self._committed = np.zeros(0, dtype=np.int8)
 
     def read(self, frame: int) -> DenseMaps:
-        place = 2 * frame + self._live.get(frame, 0)
+        place = 2 * frame + max(_slot(self._live, frame), 0)
         depth, weight = self._depth.read(place), self._weight.read(place)
         return DenseMaps(np.asarray(depth, dtype=np.float32), weight.astype(np.float32))
 
     def write(self, frame: int, maps: DenseMaps) -> None:
         """Keeps the maps; they count for a later run only after the next commit."""
-        slot = 1 - self._committed[frame] if frame in self._committed else 0
+        committed = _slot(self._committed, frame)
+        slot = 0 if committed == NO_SLOT else 1 - committed
         self._depth.write(2 * frame + slot, maps.depth)
         self._weight.write(2 * frame + slot, np.minimum(maps.weight, np.float32(MAX_WEIGHT)))
+        if frame >= len(self._live):
+            missing = max(len(self._live), frame + 1 - len(self._live))
+            self._live = np.concatenate([self._live, np.full(missing, NO_SLOT, dtype=np.int8)])
         self._live[frame] = slot
 
-    def slots(self) -> NDArray[np.int64]:
-        """(frame, slot) rows (M, 2) of everything that is live, for the journal."""
-        return np.array(sorted(self._live.items()), dtype=np.int64).reshape(-1, 2)
+    def slots(self) -> NDArray[np.int8]:
+        """The live slot (N,) of each frame, -1 for frames without maps, for the journal."""
+        return self._live.copy()
 
-    def commit(self, slots: NDArray[np.int64]) -> None:
+    def commit(self, slots: NDArray[np.int8]) -> None:
         """Makes these slots the valid ones."""
-        self._committed = {int(frame): int(slot) for frame, slot in slots}
-        self._live = dict(self._committed)
+        self._committed, self._live = slots.copy(), slots.copy()
+
+
+def _slot(slots: NDArray[np.int8], frame: int) -> int:
+    return int(slots[frame]) if frame < len(slots) else NO_SLOT
 
 
 class Journal:
@@ -133,6 +141,16 @@ class Journal:
             unfinished.replace(self._path)
         except OSError as error:
             raise ResourceError(f"{self._path.parent}: the journal cannot be written: {error}") from error
+
+
+def names_to_bytes(names: Sequence[str]) -> NDArray[np.uint8]:
+    """Names as one array: a journal that is written with every step must not spend its time on them."""
+    return np.frombuffer("\0".join(names).encode(), dtype=np.uint8)
+
+
+def names_of_bytes(values: NDArray[np.generic]) -> list[str]:
+    """The names of `names_to_bytes`."""
+    return values.tobytes().decode().split("\0")
 
 
 def whole_numbers(values: NDArray[np.generic]) -> list[int]:

@@ -25,7 +25,15 @@ from amb3r_core.pipelines.finish import Finish, cameras_only, finish
 from amb3r_core.pipelines.keyframes import ResampleConfig, needs_resampling, resample, select_keyframes
 from amb3r_core.pipelines.one_shot import check_view_count
 from amb3r_core.pipelines.scene_map import MapConfig, SceneMap
-from amb3r_core.pipelines.store import DenseStore, FrameShelf, Journal, Record, whole_numbers
+from amb3r_core.pipelines.store import (
+    DenseStore,
+    FrameShelf,
+    Journal,
+    Record,
+    names_of_bytes,
+    names_to_bytes,
+    whole_numbers,
+)
 from amb3r_core.pipelines.windows import Window
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene import Reconstruction
@@ -294,7 +302,7 @@ class VoSession:
     def _commit(self) -> None:
         scene = self._open()
         record = {**scene.record(), **self._state.record()}
-        record["names"] = np.array([frame.name for frame in self._shelf.frames[: self._state.n_mapped]])
+        record["names"] = names_to_bytes([frame.name for frame in self._shelf.frames[: self._state.n_mapped]])
         self._journal.save(record)
         scene.committed(record)
 
@@ -303,7 +311,7 @@ class VoSession:
         if record is None:
             return
         fed = [frame.name for frame in self._shelf.frames]
-        if any(name != str(known) for name, known in zip(fed, record["names"], strict=False)):
+        if any(name != known for name, known in zip(fed, names_of_bytes(record["names"]), strict=False)):
             raise InputError(f"{self._folder} holds a run of other frames; give an empty work folder")
         scene.restore(record)
         self._state = VoState.restored(record)

@@ -5,7 +5,7 @@ import pytest
 
 from amb3r_core.images import frames_from_arrays
 from amb3r_core.models.api import InputSpec
-from amb3r_core.pipelines.store import MAX_WEIGHT, DenseMaps, DenseStore, FrameShelf, Journal
+from amb3r_core.pipelines.store import MAX_WEIGHT, DenseMaps, DenseStore, FrameShelf, Journal, names_of_bytes, names_to_bytes
 
 GRID = (4, 6)
 
@@ -50,6 +50,14 @@ def test_the_journal_gives_back_its_last_state(tmp_path):
     record = Journal(tmp_path, {"a": 1}).load()
     assert record is not None
     assert record["x"].tolist() == [0, 1, 2, 3]
+
+
+def test_names_survive_the_journal(tmp_path):
+    names = ["a.png", "ä b.png", "c\nd.png"]
+    Journal(tmp_path, {}).save({"names": names_to_bytes(names)})
+    record = Journal(tmp_path, {}).load()
+    assert record is not None
+    assert names_of_bytes(record["names"]) == names
 
 
 def test_the_journal_of_other_settings_is_not_taken_up(tmp_path):
