@@ -8,7 +8,7 @@ import numpy as np
 import open3d as o3d
 
 from amb3r_core.depth_maps import pixel_footprint
-from amb3r_open3d.grid_frames import DepthFrame
+from amb3r_open3d.grid_frames import KeptDepth, touched_blocks
 from amb3r_open3d.scene import Scene
 
 log = logging.getLogger(__name__)
@@ -18,39 +18,41 @@ BYTES_PER_BLOCK = BLOCK_RESOLUTION**3 * 4 * (1 + 1 + 3)
 """tsdf, weight and colour of every voxel, as float32."""
 FOOTPRINTS_PER_VOXEL = 1.5
 METRIC_LIMITS_M = (0.005, 0.05)
-SPARE_BLOCKS = 1.15
-"""Room beyond the blocks that were counted, so that the hash map does not grow (it doubles)."""
 
 
-class BareFrames(Protocol):
-    """Where frames without colour come from."""
+class KeptDepths(Protocol):
+    """Where the depth that is to be fused comes from, and on which device it is fused."""
 
-    def bare(self, index: int) -> DepthFrame | None: ...
+    @property
+    def device(self) -> o3d.core.Device: ...
+
+    def kept(self, index: int) -> KeptDepth | None: ...
 
 
 @dataclass(frozen=True)
 class GridSize:
-    """voxel_size in scene units; block_count: blocks to make room for."""
+    """voxel_size in scene units; block_count: blocks to make room for; blocks: what each view touches, (M, 3) int32 or None."""
 
     voxel_size: float
     block_count: int
+    blocks: tuple[o3d.core.Tensor | None, ...] = ()
 
 
 def size_from_data(
-    scene: Scene, frames: BareFrames, voxel_size: float | Literal["auto"], memory_limit: float, trunc: float
+    scene: Scene, frames: KeptDepths, voxel_size: float | Literal["auto"], memory_limit: float, trunc: float
 ) -> GridSize:
-    """The voxel size, and the number of blocks the scene's depth touches; coarser while it needs more than the bytes allowed.
+    """The voxel size, and the blocks the scene's depth touches; coarser while they need more than the bytes allowed.
 
     A voxel size that was asked for is kept, however much it needs.
     """
     size = automatic_voxel_size(scene) if voxel_size == "auto" else voxel_size
-    count = _count_blocks(scene, frames, size, trunc)
-    while voxel_size == "auto" and count * SPARE_BLOCKS * BYTES_PER_BLOCK > memory_limit:
-        # blocks grow with the surface's area
-        size *= max(1.1, float(np.sqrt(count * SPARE_BLOCKS * BYTES_PER_BLOCK / memory_limit)))
-        count = _count_blocks(scene, frames, size, trunc)
-    log.info("%d blocks of voxels of %g", count, size)
-    return GridSize(size, max(int(count * SPARE_BLOCKS), 64))
+    blocks = _touched(scene, frames, size, trunc)
+    while voxel_size == "auto" and (share := _room_for(blocks) * BYTES_PER_BLOCK / memory_limit) > 1:
+        size *= max(1.1, float(np.sqrt(share)))  # blocks grow with the surface's area
+        blocks = _touched(scene, frames, size, trunc)
+    count = _room_for(blocks)
+    log.info("room for %d blocks of voxels of %g", count, size)
+    return GridSize(size, count, blocks)
 
 
 def automatic_voxel_size(scene: Scene) -> float:
@@ -78,13 +80,21 @@ def allocate(size: GridSize, device: o3d.core.Device) -> o3d.t.geometry.VoxelBlo
     )
 
 
-def _count_blocks(scene: Scene, frames: BareFrames, voxel_size: float, trunc: float) -> int:
-    """How many blocks the surfaces of all frames touch."""
-    probe = allocate(GridSize(voxel_size, 1), o3d.core.Device("CPU:0"))
-    touched = np.zeros((0, 3), dtype=np.int32)
-    for index in range(len(scene)):
-        frame = frames.bare(index)
-        if frame is not None:
-            blocks = frame.blocks(probe, trunc).cpu().numpy()
-            touched = np.unique(np.concatenate([touched, blocks.reshape(-1, 3)]), axis=0)
-    return len(touched)
+def _touched(scene: Scene, frames: KeptDepths, voxel_size: float, trunc: float) -> tuple[o3d.core.Tensor | None, ...]:
+    """The blocks (M, 3) each view touches; None where nothing is kept of it."""
+    probe = allocate(GridSize(voxel_size, 1), frames.device)
+    kept = (frames.kept(index) for index in range(len(scene)))
+    return tuple(None if one is None else touched_blocks(scene, one, probe, trunc, frames.device) for one in kept)
+
+
+def _room_for(blocks: tuple[o3d.core.Tensor | None, ...]) -> int:
+    """How many blocks to make room for: all that are touched, and once more those of the view that touches most.
+
+    Before it takes a view's blocks, the hash map asks for room for every one of them, known or new; with less it doubles.
+    """
+    different, most = o3d.core.HashSet(1024, o3d.core.int32, o3d.core.SizeVector([3])), 0
+    for one in blocks:
+        if one is not None:
+            different.insert(one.cpu())
+            most = max(most, len(one))
+    return max(different.size() + most, 1)

@@ -11,7 +11,7 @@ from amb3r_core.progress import Monitor, Progress, silent, track
 from amb3r_open3d.cameras import open3d_device
 from amb3r_open3d.failures import EmptyMeshError
 from amb3r_open3d.grid import BLOCK_RESOLUTION, allocate, size_from_data
-from amb3r_open3d.grid_frames import DepthFrame, depth_frame
+from amb3r_open3d.grid_frames import KeptDepth, depth_frame, touched_blocks
 from amb3r_open3d.scene import Grid, Scene
 from amb3r_open3d.stage import Stage
 from amb3r_open3d.weighted import integrate_weighted
@@ -81,15 +81,19 @@ class FuseTSDF(Stage[Scene, o3d.t.geometry.TriangleMesh]):
         """The grid with every view of the scene integrated: a new one sized from the data, or the given one, in place."""
         device = open3d_device(self.options.device)
         frames = _Frames(scene, self.options, device)
+        blocks: tuple[o3d.core.Tensor | None, ...] = ()
         if grid is None:
             self.monitor(Progress(stage="size the grid", total=len(scene)))
-            grid = allocate(size_from_data(scene, frames, self.options.voxel_size, self._memory_limit, self._trunc), device)
+            size = size_from_data(scene, frames, self.options.voxel_size, self._memory_limit, self._trunc)
+            grid, blocks = allocate(size, device), size.blocks
         else:
             _check_grid(grid, device, self.options)
         for index in track(range(len(scene)), self.monitor, stage="integrate", total=len(scene)):
-            frame = frames.full(index)
-            if frame is not None:
-                self._integrate_one(grid, frame)
+            kept = frames.kept(index)
+            if kept is not None:
+                known = blocks[index] if blocks else None
+                touched = touched_blocks(scene, kept, grid, self._trunc, device) if known is None else known
+                self._integrate_one(grid, touched, scene, kept, device)
         return grid
 
     def mesh(self, grid: VoxelBlockGrid, *, n_views: int = 1) -> o3d.t.geometry.TriangleMesh:
@@ -105,8 +109,10 @@ class FuseTSDF(Stage[Scene, o3d.t.geometry.TriangleMesh]):
             )
         return mesh
 
-    def _integrate_one(self, grid: VoxelBlockGrid, frame: DepthFrame) -> None:
-        blocks = frame.blocks(grid, self._trunc)
+    def _integrate_one(
+        self, grid: VoxelBlockGrid, blocks: o3d.core.Tensor, scene: Scene, kept: KeptDepth, device: o3d.core.Device
+    ) -> None:
+        frame = depth_frame(scene, kept, self.options.color_grid if self.options.integrate_color else None, device)
         if self.options.confidence == "weight":
             integrate_weighted(grid, blocks, frame, self._trunc)
             return
@@ -134,20 +140,18 @@ class _Frames:
         self.least = _percentile(scene, 100.0 - options.keep_percent) if masks else 0.0
         self.mean_weight = _mean_weight(scene) if options.confidence == "weight" else 1.0
 
-    def bare(self, index: int) -> DepthFrame | None:
-        """The frame without colour; None when no depth is left."""
-        return self._frame(index, color_grid=None)
-
-    def full(self, index: int) -> DepthFrame | None:
-        """The frame with what is to be integrated; None when no depth is left."""
-        return self._frame(index, color_grid=self.options.color_grid if self.options.integrate_color else None)
-
-    def _frame(self, index: int, color_grid: Grid | None) -> DepthFrame | None:
-        weight = self.scene.dense.weight(index)
-        keep = weight >= self.least
+    def kept(self, index: int) -> KeptDepth | None:
+        """The view's depth without what the options leave out; None when nothing is left."""
+        depth = np.asarray(self.scene.dense.depth[index])
+        weight = self.scene.dense.weight(index) if self.options.confidence != "ignore" else np.zeros((0, 0), np.float32)
+        if self.least > 0.0:
+            depth = np.where(weight >= self.least, depth, np.float32(0))
         if self.options.depth_max is not None:
-            keep &= np.asarray(self.scene.dense.depth[index]) <= self.options.depth_max
-        return depth_frame(self.scene, index, keep, weight / np.float32(self.mean_weight), color_grid, self.device)
+            depth = np.where(depth <= self.options.depth_max, depth, np.float32(0))
+        farthest = float(depth.max(initial=0.0))
+        if farthest <= 0.0 or not np.isfinite(farthest):
+            return None
+        return KeptDepth(index=index, depth=np.ascontiguousarray(depth), weight=weight / np.float32(self.mean_weight))
 
 
 def _percentile(scene: Scene, percent: float) -> float:

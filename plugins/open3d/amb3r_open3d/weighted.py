@@ -27,7 +27,8 @@ def integrate_weighted(
     points_cam = points @ pose[:3, :3].T + pose[:3, 3]
     rows, columns, inside = _pixels(frame.camera, points_cam)
     depth = frame.depth.cpu().as_tensor().numpy()[..., 0][rows, columns]
-    weight = np.maximum(frame.weight[rows, columns], np.float32(LEAST_WEIGHT))
+    coarse = frame.weight[rows // frame.refinement, columns // frame.refinement]
+    weight = np.maximum(coarse, np.float32(LEAST_WEIGHT))
     trunc = trunc_voxel_multiplier * _voxel_size(grid, points)
     distance = depth - points_cam[inside, 2]
     near = (depth > 0) & (depth <= frame.depth_max) & (distance >= -trunc)
