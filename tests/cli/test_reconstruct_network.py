@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from amb3r_core.cli.main import run
 from amb3r_core.export.scene_dir import load_scene
 from amb3r_core.models.amb3r import loading, model
 from amb3r_core.models.amb3r.config import tiny_config
+from amb3r_core.models.amb3r.memory import Load, estimate
 from amb3r_core.models.amb3r.weights import save_weights
 from amb3r_core.models.amb3r.weights_files import file_digest
 from amb3r_core.progress import silent
@@ -76,13 +78,14 @@ def test_where_memory_is_short_the_views_go_through_in_windows(
 def test_without_enough_memory_for_what_was_asked_one_line_names_the_lever(
     photos: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(loading, "available_bytes", lambda _device: 0)
-    for pipeline in ("auto", "one-shot"):
-        assert run(words(photos, checkpoint, tmp_path / "scene", "--pipeline", pipeline, "--progress", "none")) == 1
+    two_views = sum(estimate(Load(n_views=2, height=70, width=70, dtype=torch.float32, config=tiny_config())))
+    for available, told in ((0, "or --model colmap"), (two_views, "takes at once (2); use --pipeline sfm")):
+        monkeypatch.setattr(loading, "available_bytes", lambda _device, available=available: available)
+        assert run(words(photos, checkpoint, tmp_path / "scene", "--pipeline", "one-shot", "--progress", "none")) == 1
         shown = capsys.readouterr().err
         assert shown.count("\n") == 1, shown
         assert shown.startswith("error: ")
-    assert "takes at once (1); use --pipeline sfm" in shown
+        assert told in shown
     assert not (tmp_path / "scene").exists()
 
 

@@ -5,8 +5,8 @@ import torch
 from amb3r_core.errors import WeightsError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.memory import available_bytes, naming_levers
-from amb3r_core.models.amb3r.model import Amb3rModel
+from amb3r_core.models.amb3r.memory import Load, available_bytes, naming_levers, require_room
+from amb3r_core.models.amb3r.model import PUBLISHED_LONG_SIDE_PX, Amb3rModel
 from amb3r_core.models.amb3r.precision import choose_dtype, set_dtype
 from amb3r_core.models.amb3r.weights import Kind, find_weights, load_weights, missing_weights
 from amb3r_core.models.registry import ModelOptions
@@ -24,13 +24,19 @@ def missing(options: ModelOptions) -> str | None:
 
 
 def load_network(kind: Kind, config: ModelConfig, options: ModelOptions, monitor: Monitor) -> Amb3rModel:
-    """A network of this size with the weights of that kind; it holds each weight once, mapped from the file where it can be."""
+    """A network of this size with the weights of that kind; it holds each weight once, mapped from the file where it can be.
+
+    Raises `WeightsError`, and `ResourceError` when not even one view would fit beside the weights.
+    """
     record = find_weights(kind, options.weights)
     if record.kind != kind:
         raise WeightsError(f"{record.path} holds {record.kind} weights: load them with --model {record.kind}")
     monitor(Progress(stage="load model", message=f"{record.name}, licence: {record.licence}"))
     device = torch.device(options.device)
     dtype, memory_bytes = choose_dtype(options.dtype, device), available_bytes(device)
+    side = options.long_side_px or PUBLISHED_LONG_SIDE_PX
+    one = Load(n_views=1, height=side, width=side, dtype=dtype, use_backend=options.backend, config=config)
+    require_room(kind, one, memory_bytes)
     with torch.device("meta"):
         network = Amb3rNetwork(config)
     info = load_weights(network, record, commercial_ok=options.commercial_ok)

@@ -67,9 +67,10 @@ class MemoryPlan:
     def sentence(self) -> str:
         """One line for the user."""
         load = self.load
+        views = f"{load.n_views} view{'s' if load.n_views > 1 else ''} of {load.width} x {load.height}"
         numbers = (
-            f"{load.n_views} views of {load.width} x {load.height} in {str(load.dtype).removeprefix('torch.')} need about "
-            f"{_gigabytes(self.needed)} GB (weights {_gigabytes(self.weights)}), {_gigabytes(self.available)} GB are free"
+            f"{views} in {str(load.dtype).removeprefix('torch.')} take about {_gigabytes(self.needed)} GB "
+            f"(weights {_gigabytes(self.weights)}), {_gigabytes(self.available)} GB are free"
         )
         return numbers if self.fits else f"{numbers}: {'; or '.join(self.levers)}"
 
@@ -80,6 +81,16 @@ def plan(load: Load, available: int) -> MemoryPlan:
     fits = weights + activations <= available
     levers = () if fits else tuple(_levers(load, available))
     return MemoryPlan(load=load, weights=weights, activations=activations, available=available, levers=levers)
+
+
+def require_room(name: str, load: Load, available: int) -> None:
+    """Raises `ResourceError` with the levers when a call will not fit.
+
+    Asked before any work, because a system that promises memory it lacks kills the process instead of raising an error.
+    """
+    answer = plan(load, available)
+    if not answer.fits:
+        raise ResourceError(f"{name}: {answer.sentence}")
 
 
 def estimate(load: Load) -> tuple[int, int]:
@@ -108,9 +119,9 @@ def weight_bytes(config: ModelConfig, dtype: torch.dtype, *, use_backend: bool =
 
 
 def view_limit(load: Load, available: int) -> int:
-    """How many views a call may take whatever their shape: as many squares of the load's longer side as fit, at least 1."""
+    """How many views a call may take whatever their shape: as many squares of the load's longer side as fit."""
     side = max(load.height, load.width)
-    return max(largest_view_count(replace(load, n_views=MOST_VIEWS, height=side, width=side), available), 1)
+    return largest_view_count(replace(load, n_views=MOST_VIEWS, height=side, width=side), available)
 
 
 def available_bytes(device: torch.device) -> int:

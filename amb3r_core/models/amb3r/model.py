@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from amb3r_core.errors import InputError, ResourceError
+from amb3r_core.errors import InputError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
 from amb3r_core.models.amb3r.border import to_prediction
-from amb3r_core.models.amb3r.memory import Load, naming_levers, plan, view_limit
+from amb3r_core.models.amb3r.memory import Load, naming_levers, require_room, view_limit
 from amb3r_core.models.amb3r.watching import watched
 from amb3r_core.models.api import Draft, ImageBatch, InputSpec, Prediction
 from amb3r_core.progress import Monitor, silent
@@ -55,7 +55,7 @@ class Amb3rModel:
         self._use_backend = use_backend and network.backend is not None
         self._memory_bytes = memory_bytes
         side = long_side_px or PUBLISHED_LONG_SIDE_PX
-        limit = 0 if memory_bytes is None else view_limit(self._load(1, side, side), memory_bytes)
+        limit = 0 if memory_bytes is None else max(view_limit(self._load(1, side, side), memory_bytes), 1)
         self._input_spec = InputSpec(long_side_px=side, multiple_px=network.config.patch_size, max_views=limit)
 
     @property
@@ -103,7 +103,8 @@ class Amb3rModel:
             return functional.normalize(mean, dim=-1).cpu()
 
     def _first_pass(self, batch: ImageBatch, outputs: Outputs, monitor: Monitor) -> Pass:
-        self._check_memory(batch)
+        if self._memory_bytes is not None:
+            require_room(self.name, self._load(batch.n_views, *batch.grid), self._memory_bytes)
         with self._at_work(batch, monitor, "draft", self._encoder_steps + self._decoder_steps):
             return self.network.draft(self._images(batch), outputs)
 
@@ -111,13 +112,6 @@ class Amb3rModel:
         with self._at_work(batch, monitor, "refine", self._decoder_steps):
             refined = self.network.refine(first, ANSWER, valid=batch.valid.to(self._device)[None])
             return to_prediction(refined, batch)
-
-    def _check_memory(self, batch: ImageBatch) -> None:
-        """Refuses what will not fit before any work: a system that promises memory it lacks would kill the process."""
-        if self._memory_bytes is not None:
-            answer = plan(self._load(batch.n_views, *batch.grid), self._memory_bytes)
-            if not answer.fits:
-                raise ResourceError(f"{self.name}: {answer.sentence}")
 
     def _load(self, n_views: int, height: int, width: int) -> Load:
         dtype = self.network.front_end.model.aggregator.patch_embed.patch_embed.proj.weight.dtype

@@ -41,7 +41,7 @@ def test_the_free_memory_limits_the_views_of_a_call_and_with_it_the_choice_of_pi
 def test_what_will_not_fit_is_refused_before_any_work_with_the_lever_that_helps() -> None:
     load = Load(n_views=2, height=70, width=70, dtype=torch.float32, config=tiny_config())
     model = Amb3rModel(tiny_network(), long_side_px=70, memory_bytes=sum(estimate(load)))
-    with pytest.raises(ResourceError, match=r"amb3r: 3 views of 70 x 70 in float32 need .* at most 2 views at once"):
+    with pytest.raises(ResourceError, match=r"amb3r: 3 views of 70 x 70 in float32 take .* at most 2 views at once"):
         model.predict(tiny_batch(), monitor=never)
     assert model.predict(tiny_batch(((70, 42),) * 2)).n_views == 2
 
