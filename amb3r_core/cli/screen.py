@@ -9,6 +9,8 @@ from typing import Literal
 from amb3r_core.progress import Monitor, Progress, silent
 
 ProgressStyle = Literal["bar", "json", "none"]
+LONGEST_STAGE = 12
+"""Characters a narrow window leaves to the stages' names, which say more than the notes beside them."""
 
 
 @contextmanager
@@ -59,15 +61,16 @@ def _bar() -> Generator[Monitor]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
     columns = (
-        TextColumn("{task.description:<18}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=LONGEST_STAGE)),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=7)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    bars = Bars(*columns, console=Console(stderr=True))
+    bars = Bars(*columns, console=Console(stderr=True), expand=True)
     tasks: dict[str, TaskID] = {}
 
     def show(progress: Progress, /) -> None:
