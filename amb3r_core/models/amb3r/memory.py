@@ -11,7 +11,7 @@ import torch
 from amb3r_core.errors import ResourceError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.precision import set_dtype
+from amb3r_core.models.amb3r.precision import compute_dtype, set_dtype
 
 RUNTIME_BYTES = 0.65e9
 """What the process holds without the network: torch and its libraries.
@@ -135,8 +135,7 @@ def available_bytes(device: torch.device) -> int:
 
 def lever_sentence(network: Amb3rNetwork, n_views: int) -> str:
     """What to do after memory ran out with this network and this many views."""
-    dtype = network.front_end.model.aggregator.patch_embed.patch_embed.proj.weight.dtype
-    levers = ["--dtype bfloat16"] if dtype == torch.float32 else []
+    levers = ["--dtype bfloat16"] if compute_dtype(network) == torch.float32 else []
     levers += [f"fewer than {n_views} views at once (--pipeline sfm or vo)"] if n_views > 1 else []
     return f"try {', or '.join([*levers, 'a smaller --long-side'])}"
 

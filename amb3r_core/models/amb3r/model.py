@@ -12,6 +12,7 @@ from amb3r_core.errors import InputError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
 from amb3r_core.models.amb3r.border import to_prediction
 from amb3r_core.models.amb3r.memory import Load, naming_levers, require_room, view_limit
+from amb3r_core.models.amb3r.precision import compute_dtype, exact_products
 from amb3r_core.models.amb3r.watching import watched
 from amb3r_core.models.api import Draft, ImageBatch, InputSpec, Prediction
 from amb3r_core.progress import Monitor, silent
@@ -114,9 +115,14 @@ class Amb3rModel:
             return to_prediction(refined, batch)
 
     def _load(self, n_views: int, height: int, width: int) -> Load:
-        dtype = self.network.front_end.model.aggregator.patch_embed.patch_embed.proj.weight.dtype
-        config, use_backend = self.network.config, self._use_backend
-        return Load(n_views=n_views, height=height, width=width, dtype=dtype, use_backend=use_backend, config=config)
+        return Load(
+            n_views=n_views,
+            height=height,
+            width=width,
+            dtype=compute_dtype(self.network),
+            use_backend=self._use_backend,
+            config=self.network.config,
+        )
 
     @property
     def _encoder_steps(self) -> int:
@@ -142,6 +148,7 @@ class Amb3rModel:
         with (
             naming_levers(self.network, self.name, batch.n_views),
             torch.inference_mode(),
+            exact_products(compute_dtype(self.network)),
             watched(self.network, monitor, stage=f"{self.name} {stage}", total=total),
         ):
             yield

@@ -1,5 +1,9 @@
 """Which number type the network computes in, and where."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -25,6 +29,42 @@ def has_native_bfloat16(device: torch.device) -> bool:
         cpu = torch.cpu
         return any(getattr(cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def compute_dtype(network: Amb3rNetwork) -> torch.dtype:
+    """The dtype that `set_dtype` put the network in."""
+    return network.front_end.model.aggregator.patch_embed.patch_embed.proj.weight.dtype
+
+
+@contextmanager
+def exact_products(dtype: torch.dtype) -> Generator[None]:
+    """Inside the block float32 products keep all their bits, whatever the process allows; afterwards it allows what it did.
+
+    Torch lets cuDNN round the inputs of float32 convolutions to TF32's ten bits unless told otherwise, and a host may have
+    allowed the same, or bfloat16, for matrices: about 1e-3 of the answer. A network in half precision asks for speed and is
+    left to the process's settings. They belong to the process: its other threads multiply exactly too meanwhile.
+    """
+    if dtype != torch.float32:
+        yield
+        return
+    switches = _product_switches()
+    before = [getattr(owner, name) for owner, name, _ in switches]
+    try:
+        for owner, name, exact in switches:
+            setattr(owner, name, exact)
+        yield
+    finally:
+        for (owner, name, _), value in zip(switches, before, strict=True):
+            setattr(owner, name, value)
+
+
+def _product_switches() -> list[tuple[Any, str, object]]:
+    """Torch's settings that round float32 products, with the value at which they do not; older versions know one kind only."""
+    backends: Any = torch.backends
+    if not hasattr(backends.cudnn, "conv"):
+        return [(backends.cudnn, "allow_tf32", False), (backends.cuda.matmul, "allow_tf32", False)]
+    owners = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
+    return [(owner, "fp32_precision", "ieee") for owner in owners]
 
 
 def set_dtype(network: Amb3rNetwork, dtype: torch.dtype) -> None:
