@@ -35,7 +35,7 @@ Kind = Literal["amb3r", "vggt"]
 NAME = re.compile(r"\w[\w.-]*")
 
 HOW_TO_GET: Mapping[Kind, str] = {
-    "amb3r": "get the authors' checkpoint from the project's page, then: amb3r weights import FILE",
+    "amb3r": "get the checkpoint from its authors (AMB3R, arXiv 2511.20343), then: amb3r weights import FILE",
     "vggt": "amb3r weights fetch vggt-1b, or: amb3r weights import FILE",
 }
 

@@ -4,6 +4,8 @@ import json
 import re
 import urllib.error
 import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import cast
 from urllib.parse import unquote, urlparse
 
 from amb3r_core.errors import WeightsError
+from amb3r_core.models.amb3r.weights import HOW_TO_GET
 from amb3r_core.optional import require
 from amb3r_core.progress import Monitor, Progress
 
@@ -18,6 +21,7 @@ SHORT_NAMES = {
     "vggt-1b": "hf:facebook/VGGT-1B/model.safetensors",
     "vggt-1b-commercial": "hf:facebook/VGGT-1B-Commercial/vggt_1B_commercial.pt",
 }
+"""Where names lead, as far as is known: no download from there was tried."""
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 60
 TRIES = 5
@@ -34,6 +38,8 @@ def fetch(source: str, folder: Path, *, offline: bool, monitor: Monitor) -> Path
     source = SHORT_NAMES.get(source.lower(), source)
     if (local := _local_file(source)) is not None:
         return local
+    if source.lower() == "amb3r":
+        raise WeightsError(f"amb3r has no known address: {HOW_TO_GET['amb3r']}")
     if offline:
         raise WeightsError(f"--offline: {source} is not a file on this machine, and the network is left alone")
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,18 +77,30 @@ def _fetch_from_hub(address: str, folder: Path, monitor: Monitor) -> Path:
         raise WeightsError(f"hf:{address} names no file: hf:OWNER/REPO/FILE is needed")
     hub = require("huggingface_hub", extra="fetch", purpose="downloads from Hugging Face")
     monitor(Progress(stage="download", message=f"{owner}/{repository}/{file}"))
-    # The hub's client resumes by itself and draws its own bar.
-    return Path(hub.hf_hub_download(f"{owner}/{repository}", file, local_dir=str(folder)))
+    with _telling(f"hf:{address}", "check the name, your connection, and that you accepted the weights' terms and logged in"):
+        # The hub's client resumes by itself and draws its own bar.
+        return Path(hub.hf_hub_download(f"{owner}/{repository}", file, local_dir=str(folder)))
 
 
 def _fetch_from_drive(drive_id: str, folder: Path, monitor: Monitor) -> Path:
     drive = require("gdown", extra="fetch", purpose="downloads from Google Drive")
     monitor(Progress(stage="download", message=f"Google Drive {drive_id}"))
-    # A trailing separator makes gdown keep the file's own name; it resumes by itself and draws its own bar.
-    path = cast(str | None, drive.download(id=drive_id, output=f"{folder}/", resume=True))
-    if path is None:
-        raise WeightsError(f"gdrive:{drive_id} could not be downloaded: check that the link is shared, or its quota")
-    return Path(path)
+    with _telling(f"gdrive:{drive_id}", "check your connection, that the link is shared, and its quota"):
+        # A trailing separator makes gdown keep the file's own name; it resumes by itself and draws its own bar.
+        path = cast(str | None, drive.download(id=drive_id, output=f"{folder}/", resume=True))
+        if path is None:  # older versions say why on the screen only
+            raise FileNotFoundError("Google Drive gave no file")
+        return Path(path)
+
+
+@contextmanager
+def _telling(source: str, advice: str) -> Generator[None]:
+    """Turns whatever a hub's client raises, which changes with its version, into one line for the user."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise WeightsError(f"{source} could not be downloaded ({reason}): {advice}") from error
 
 
 def _fetch_url(address: str, folder: Path, monitor: Monitor) -> Path:

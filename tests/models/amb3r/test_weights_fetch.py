@@ -184,6 +184,24 @@ def test_a_drive_link_is_fetched_by_its_id_and_a_refusal_is_told(
     assert asked == ["ID_1-x", "ID_1-x"]
 
 
+def test_what_a_hub_refuses_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise RuntimeError("401 Client Error.\nAccess to model o/r is restricted")
+
+    for name, method in (("huggingface_hub", "hf_hub_download"), ("gdown", "download")):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(**{method: refuse}))
+    for source in ("hf:o/r/f.pt", "gdrive:abc"):
+        with pytest.raises(WeightsError, match=r"could not be downloaded \(401 Client Error\): check") as caught:
+            fetch(source, tmp_path, offline=False, monitor=silent)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_the_weights_without_an_address_say_how_to_get_them(offline: bool, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no known address: .* amb3r weights import FILE"):
+        fetch("amb3r", tmp_path, offline=offline, monitor=silent)
+
+
 def test_a_missing_client_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(DependencyError, match=r"amb3r\[fetch\]"):
