@@ -1,10 +1,12 @@
 """Dense depth and confidence from images with known cameras, without learned weights.
 
-Each view is swept with planes over its best neighbours at half size (windows of three sizes at once), the sweep is
-aggregated semi-globally, checked against the neighbours' depth, and refined at full size.
+Each view is swept with planes over its best neighbours at half size (windows of three sizes at once) and the sweep is
+aggregated semi-globally; a second sweep adds what the neighbours' depth says. The answer is checked against the neighbours' depth
+and refined at full size.
 `benchmarks/dense_methods.py` compares it with other ways.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -14,12 +16,15 @@ from torch import Tensor
 from amb3r_core.models.colmap.consistency import agreement, near_jump
 from amb3r_core.models.colmap.neighbours import NeighbourConfig, SparseScene, inverse_depth_range, select_neighbours
 from amb3r_core.models.colmap.stereo_cost import PlaneWarp, grey, normalise, plane_warp, similarity_volume
+from amb3r_core.models.colmap.stereo_evidence import Hypotheses, carried_depth, joined
 from amb3r_core.models.colmap.stereo_refine import guided_upsample, peak_position, refine, upsample
 from amb3r_core.models.colmap.stereo_sgm import aggregate
 from amb3r_core.models.colmap.view_workers import map_views
 from amb3r_core.progress import Monitor, Progress, silent
 
 STAGE = "dense"
+ROUNDS = 3
+"""Every view is swept, swept again and refined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,9 @@ class DenseConfig:
 
     `level_weights`: how much windows at 1/2, 1/4, ... of the image's size count; `window_radius` is in pixels of each.
     `noise`: the camera's grey noise on a scale of 1; flatter windows do not match. `small_jump`, `large_jump`: prices of depth
-    changes against a similarity of 1, the larger halved where grey levels change by `edge` per pixel. `min_hypotheses`,
+    changes against a similarity of 1, the larger halved where grey levels change by `edge` per pixel. `evidence`: what a
+    neighbour's depth of full trust is worth in the second sweep, against the same; `evidence_tolerance`: relative error within
+    which it counts; `evidence_half`: the score of half trust. `min_hypotheses`,
     `max_hypotheses`: planes swept; between them one per half-size pixel of parallax. `tolerance`: relative error at which two
     views' depths still agree. `unconfirmed`: what a depth counts that no other view confirms. `jump_radius` (half-size pixels),
     `jump_ratio`: so near a depth jump of such a factor the confidence is cut to `jump_factor`. `refine_*`: the final search at
@@ -43,6 +50,9 @@ class DenseConfig:
     small_jump: float = 0.1
     large_jump: float = 5.0
     edge: float = 0.1
+    evidence: float = 0.3
+    evidence_tolerance: float = 0.02
+    evidence_half: float = 0.5
     min_hypotheses: int = 32
     max_hypotheses: int = 64
     tolerance: float = 0.03
@@ -127,20 +137,44 @@ class Stereo:
 
     def sweep(self, view: int) -> Sweep:
         """The semi-global depth of one view and how much better it is than any other depth; all zero without neighbours."""
+        return self._decide(view, None)
+
+    def sweep_again(self, view: int, sweeps: list[Sweep], trust: list[Tensor]) -> Sweep:
+        """The same, with the neighbours' first depth weighed by how far it is to be trusted (h, w), 0 to 1."""
+        finest, poses, config = self.levels[0], self.scene.cam_to_world, self.config
+
+        def votes(hypotheses: Hypotheses) -> Tensor:
+            carried: list[Tensor] = []
+            for other in self.neighbours[view]:
+                cameras = (finest.intrinsics[other], poses[other], finest.intrinsics[view], poses[view])
+                warp = plane_warp(*cameras, finest.size, self.pixels.device)
+                depth = sweeps[other].inverse_depth
+                carried.append(carried_depth(depth, trust[other], warp, hypotheses, config.evidence_tolerance))
+            return config.evidence * joined(carried)
+
+        return self._decide(view, votes)
+
+    def _decide(self, view: int, votes: Callable[[Hypotheses], Tensor] | None) -> Sweep:
         if not self.neighbours[view]:
             nothing = torch.zeros(self.levels[0].size, device=self.pixels.device)
             return Sweep(inverse_depth=nothing, margin=nothing, step=0.0)
+        hypotheses = self.hypotheses(view)
+        cost = 1 - self._similarity(view, hypotheses.planes(self.pixels.device)).permute(1, 2, 0).contiguous()
+        if votes is not None:
+            cost -= votes(hypotheses)
+        total = aggregate(cost, self.config.small_jump, self._large_jump(view))
+        position = peak_position(total)
+        rivals = torch.arange(hypotheses.count, device=total.device) - position[..., None]
+        margin = total.masked_fill(rivals.abs() < 2.5, torch.inf).amin(-1) - total.amin(-1)
+        inverse_depth = hypotheses.low + hypotheses.step * position
+        return Sweep(inverse_depth=inverse_depth, margin=margin.clamp(min=0), step=hypotheses.step)
+
+    def hypotheses(self, view: int) -> Hypotheses:
+        """The planes swept for a view that has neighbours."""
         finest = self.levels[0]
         count = self.n_hypotheses(view, self.warps(view, finest.intrinsics, finest.size))
         low, high = self.ranges[view]
-        step = (high - low) / (count - 1)
-        planes = torch.linspace(low, high, count, dtype=torch.float64).float().to(self.pixels.device)
-        cost = 1 - self._similarity(view, planes).permute(1, 2, 0).contiguous()
-        total = aggregate(cost, self.config.small_jump, self._large_jump(view))
-        position = peak_position(total)
-        rivals = torch.arange(count, device=total.device) - position[..., None]
-        margin = total.masked_fill(rivals.abs() < 2.5, torch.inf).amin(-1) - total.amin(-1)
-        return Sweep(inverse_depth=low + step * position, margin=margin.clamp(min=0), step=step)
+        return Hypotheses(low, (high - low) / (count - 1), count)
 
     def _similarity(self, view: int, planes: Tensor) -> Tensor:
         total: Tensor | None = None
@@ -238,12 +272,23 @@ def densify(
 def _densify(pixels: Tensor, valid: Tensor, scene: SparseScene, config: DenseConfig, monitor: Monitor) -> tuple[Tensor, Tensor]:
     stereo = Stereo(pixels, valid, scene, config)
     n_views = len(pixels)
-    sweeps: list[Sweep] = []
-    for sweep in map_views(stereo.sweep, n_views, pixels.device):
-        sweeps.append(sweep)
-        monitor(Progress(stage=STAGE, done=len(sweeps), total=2 * n_views, message="matching"))
+    sweeps = _watched(map_views(stereo.sweep, n_views, pixels.device), n_views, 0, "matching", monitor)
+    if config.evidence > 0:
+        scores = [stereo.score(view, sweeps) for view in range(n_views)]
+        trust = [score / (score + config.evidence_half) for score in scores]
+        first = sweeps
+        again = map_views(lambda view: stereo.sweep_again(view, first, trust), n_views, pixels.device)
+        sweeps = _watched(again, n_views, 1, "matching with the neighbours' depth", monitor)
     depth, confidence = torch.zeros(valid.shape, device=pixels.device), torch.ones(valid.shape, device=pixels.device)
     for view, answer in enumerate(map_views(lambda view: stereo.answer(view, sweeps), n_views, pixels.device)):
         depth[view], confidence[view] = answer
-        monitor(Progress(stage=STAGE, done=n_views + view + 1, total=2 * n_views, message="refining"))
+        monitor(Progress(stage=STAGE, done=2 * n_views + view + 1, total=ROUNDS * n_views, message="refining"))
     return depth, confidence
+
+
+def _watched(work: Iterable[Sweep], n_views: int, rounds_done: int, message: str, monitor: Monitor) -> list[Sweep]:
+    sweeps: list[Sweep] = []
+    for sweep in work:
+        sweeps.append(sweep)
+        monitor(Progress(stage=STAGE, done=rounds_done * n_views + len(sweeps), total=ROUNDS * n_views, message=message))
+    return sweeps

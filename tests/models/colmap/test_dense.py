@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from amb3r_core.models.colmap.dense import DenseConfig, densify
+from amb3r_core.models.colmap.dense import ROUNDS, DenseConfig, densify
 from amb3r_core.models.colmap.neighbours import SparseScene
 from amb3r_core.progress import Cancelled, Progress
 from tests.models.colmap.room import Room, look_at, render_room
@@ -150,7 +150,7 @@ def test_images_of_odd_size_are_covered_to_the_edge() -> None:
 def test_the_monitor_hears_of_every_view_and_can_stop_the_work(room: Room) -> None:
     heard: list[Progress] = []
     densify(room.pixels, everything(room), room.scene, monitor=heard.append)
-    assert [event.done for event in heard] == list(range(1, 9))
+    assert [event.done for event in heard] == list(range(1, ROUNDS * 4 + 1))
     threads = torch.get_num_threads()
 
     def stop(progress: Progress) -> None:
@@ -169,3 +169,9 @@ def test_cameras_of_another_number_are_refused(room: Room) -> None:
 def test_a_configuration_without_hypotheses_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 3"):
         DenseConfig(min_hypotheses=1)
+
+
+def test_the_neighbours_depth_makes_more_depths_right(room: Room, answer: tuple[Tensor, Tensor]) -> None:
+    alone, _ = densify(room.pixels, everything(room), room.scene, replace(DenseConfig(), evidence=0.0))
+    wrong_alone, wrong = ((relative_error(depth, room) > 0.05).float().mean() for depth in (alone, answer[0]))
+    assert float(wrong) < float(wrong_alone)
