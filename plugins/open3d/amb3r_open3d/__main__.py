@@ -27,7 +27,7 @@ def reconstruct(
     max_frames: int = 100,
     scale_from: str = "auto",
     voxel_size: float | None = None,
-    min_component: float = 0.01,
+    min_component: float = 0.0003,
     device: str = "CPU:0",
     view: bool = False,
     overwrite: bool = False,

@@ -17,7 +17,7 @@ class CleanMeshOptions:
     """min_component: connected pieces with a smaller share of all triangles are dropped, in [0, 1). target_triangles: quadric
     decimation down to this count, None: keep all. smooth_iterations: passes of Taubin smoothing, which keeps the volume."""
 
-    min_component: float = 0.01
+    min_component: float = 0.0003
     target_triangles: int | None = None
     smooth_iterations: int = 0
 

@@ -15,7 +15,7 @@ def mesh(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     screenshot: Path | None = None,
     voxel_size: float | None = None,
-    min_component: float = 0.01,
+    min_component: float = 0.0003,
     device: str = "CPU:0",
     overwrite: bool = False,
     progress: ProgressStyle = "bar",

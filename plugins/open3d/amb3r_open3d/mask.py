@@ -25,8 +25,9 @@ class MaskDepthOptions:
     pixels beside depth jumps of more than `max_depth_jump` (share of the farther depth). max_grazing_deg: drop surfaces seen at
     more than this angle from their normal; 90 keeps all. min_agreeing_views: how many OTHER views must have a surface within
     `depth_tolerance` (share of depth), asked of the `neighbour_views` that overlap most; lowered to half the number of views. A
-    pixel that more views see through than confirm is dropped too. seen_once: what becomes of pixels where none of these has
-    depth. depth_max: drop what is farther, in scene units.
+    pixel that more views see through than confirm is dropped too. A view that has a surface clearly in front (by more than
+    `free_space_tolerance`) cannot tell and is not asked. seen_once: what becomes of pixels that no view can tell about.
+    depth_max: drop what is farther, in scene units.
     """
 
     min_confidence: float = 0.0
@@ -139,7 +140,7 @@ class MaskDepth(Stage[Scene, Scene]):
             agreeing[seen.index] += seen.is_seen
             contradicting[seen.index] += seen.is_seen_through
             column, row = np.rint(seen.pixels).astype(np.intp).T
-            asked[seen.index] += judge.depth[row, column] > 0
+            asked[seen.index] += judge.depth[row, column] > (1.0 - self.options.free_space_tolerance) * seen.z
         wanted = np.full(len(points), needed, dtype=np.int16)
         if self.options.seen_once == "keep":
             wanted = np.minimum(needed, asked)

@@ -22,7 +22,7 @@ class MeshJob:
     output: Path
     screenshot: Path | None = None
     voxel_size: float | None = None
-    min_component: float = 0.01
+    min_component: float = 0.0003
     device: str = "CPU:0"
     overwrite: bool = False
 

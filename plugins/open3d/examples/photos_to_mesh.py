@@ -15,7 +15,7 @@ def main(images: str, output: str) -> None:
     stages = (
         a3.MaskDepth(a3.MaskDepthOptions(min_agreeing_views=1))
         >> a3.FuseTSDF(a3.FuseTSDFOptions(voxel_size="auto", confidence="weight"))
-        >> a3.CleanMesh(a3.CleanMeshOptions(min_component=0.01))
+        >> a3.CleanMesh()
     )
     mesh = stages(scene)
     a3.write_mesh(mesh, output, scene, overwrite=True)

@@ -40,6 +40,10 @@ def test_what_only_one_view_sees_is_kept_or_dropped_as_told(scene: Scene):
     assert drop < keep
 
 
+def test_a_view_that_is_blocked_does_not_deny_what_lies_behind(scene: Scene):
+    assert known(MaskDepth(MaskDepthOptions(edges=False))(scene)).mean() > 0.998
+
+
 def test_wrong_options_are_told_and_a_monitor_may_cancel(scene: Scene):
     with pytest.raises(InputError, match=r"keep_percent in \(0, 100\], depth_max > 0"):
         MaskDepthOptions(keep_percent=0.0, depth_max=-1.0)
