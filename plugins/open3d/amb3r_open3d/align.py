@@ -17,6 +17,7 @@ from amb3r_open3d.clouds import as_legacy_cloud
 from amb3r_open3d.robust import PoseTolerance, similarity_of_poses, trajectory_extent
 from amb3r_open3d.scene import Scene
 from amb3r_open3d.stage import Stage
+from amb3r_open3d.yaml_options import YamlOptions
 
 TOLERANCE_SHARE = 0.1
 """How far a camera may be off, as a share of the reference trajectory's extent, when nobody says."""
@@ -47,7 +48,7 @@ Reference = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignToOptions:
+class AlignToOptions(YamlOptions):
     """mode: "similarity" finds the scale too, "rigid" keeps it. unit: whether the reference is in "metres" or of "unknown" unit.
     max_distance: how far a camera or point may be off to count, in the reference's unit; None: from the reference's size.
     max_angle_deg: the same for a camera's rotation. min_fitness: below this share of followers it is an error. initial: where a

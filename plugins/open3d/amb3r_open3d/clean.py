@@ -8,12 +8,13 @@ import open3d as o3d
 from amb3r_core.errors import InputError
 from amb3r_open3d.failures import EmptyMeshError
 from amb3r_open3d.stage import Stage
+from amb3r_open3d.yaml_options import YamlOptions
 
 Mesh = o3d.t.geometry.TriangleMesh
 
 
 @dataclass(frozen=True, kw_only=True)
-class CleanMeshOptions:
+class CleanMeshOptions(YamlOptions):
     """min_component: connected pieces with a smaller share of all triangles are dropped, in [0, 1). target_triangles: quadric
     decimation down to this count, None: keep all. smooth_iterations: passes of Taubin smoothing, which keeps the volume."""
 

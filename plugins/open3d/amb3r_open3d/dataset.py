@@ -25,6 +25,7 @@ from amb3r_open3d.cameras import to_intrinsic, to_parameters
 from amb3r_open3d.convert import scene_from_rgbd
 from amb3r_open3d.grid import automatic_voxel_size
 from amb3r_open3d.scene import Scene
+from amb3r_open3d.yaml_options import dump_yaml
 
 Map = TypeVar("Map", UInt8, Float32)
 MARK = "amb3r.json"
@@ -46,7 +47,7 @@ def write_dataset(scene: Scene, folder: Path | str, *, overwrite: bool = False) 
         _write_cameras(scene, camera, partial)
         farthest = float(np.max(scene.dense.depth))
         settings = _config(target, depth_scale, farthest, automatic_voxel_size(scene))
-        (partial / "config.yml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
+        (partial / "config.yml").write_text(dump_yaml(settings), encoding="utf-8")
         record = {
             "names": scene.names,
             "depth_scale": depth_scale,
@@ -125,17 +126,17 @@ def _write_cameras(scene: Scene, camera: PinholeCamera, folder: Path) -> None:
 def _config(folder: Path, depth_scale: float, farthest: float, voxel_size: float) -> Mapping[str, object]:
     place = folder.absolute()
     return {
-        "path_dataset": place,
+        "path_dataset": str(place),
         "depth_folder": "depth",
         "color_folder": "color",
-        "path_intrinsic": place / "intrinsic.json",
-        "path_color_intrinsic": place / "intrinsic.json",
-        "path_trajectory": place / "trajectory.log",
+        "path_intrinsic": str(place / "intrinsic.json"),
+        "path_color_intrinsic": str(place / "intrinsic.json"),
+        "path_trajectory": str(place / "trajectory.log"),
         "depth_scale": depth_scale,
         "depth_min": 0.0,
         "depth_max": 1.01 * farthest,
         "voxel_size": voxel_size,
-        "integrate_color": "true",
+        "integrate_color": True,
         "device": "CPU:0",
     }
 

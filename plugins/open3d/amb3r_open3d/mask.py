@@ -13,12 +13,13 @@ from amb3r_core.scene import Dense, Float32, Reconstruction, transform_points
 from amb3r_core.visibility import DepthView, overlapping_views, sight
 from amb3r_open3d.scene import Scene
 from amb3r_open3d.stage import Stage
+from amb3r_open3d.yaml_options import YamlOptions
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskDepthOptions:
+class MaskDepthOptions(YamlOptions):
     """What stays known.
 
     min_confidence: least weight in [0, 1). keep_percent: the most confident share of known pixels, over the scene. edges: drop

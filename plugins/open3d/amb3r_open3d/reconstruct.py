@@ -15,10 +15,11 @@ from amb3r_open3d.cameras import core_device
 from amb3r_open3d.inputs import Images, frame_list, with_intrinsic, with_trajectory
 from amb3r_open3d.scene import Scene
 from amb3r_open3d.stage import Stage
+from amb3r_open3d.yaml_options import YamlOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconstructOptions(CoreOptions):
+class ReconstructOptions(CoreOptions, YamlOptions):
     """Every choice of the core (`amb3r_core.options`), with Open3D's objects where a script has them.
 
     device: "CPU:0", "CUDA:0", an `o3d.core.Device`, or the core's names ("auto"). intrinsic: one known camera of all images.

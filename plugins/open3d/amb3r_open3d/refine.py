@@ -21,6 +21,7 @@ from amb3r_open3d.pose_graph import (
 )
 from amb3r_open3d.scene import Scene
 from amb3r_open3d.stage import Stage
+from amb3r_open3d.yaml_options import YamlOptions
 
 log = logging.getLogger(__name__)
 registration = o3d.pipelines.registration
@@ -31,7 +32,7 @@ LOSS_SHARE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefinePosesOptions:
+class RefinePosesOptions(YamlOptions):
     """max_correspondence_distance: how far matched points may be apart in the first pass, scene units; None: 8 point spacings.
     levels: passes from coarse to fine, each halving that distance. lambda_geometric: weight of shape against colour in [0, 1].
     min_fitness: edges with a smaller share of matched points are left out (unless they follow each other). edge_prune_threshold:

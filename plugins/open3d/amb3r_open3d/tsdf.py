@@ -15,6 +15,7 @@ from amb3r_open3d.grid_frames import KeptDepth, depth_frame, touched_blocks
 from amb3r_open3d.scene import Grid, Scene
 from amb3r_open3d.stage import Stage
 from amb3r_open3d.weighted import integrate_weighted
+from amb3r_open3d.yaml_options import YamlOptions
 
 VoxelBlockGrid = o3d.t.geometry.VoxelBlockGrid
 ConfidenceUse = Literal["ignore", "mask", "weight"]
@@ -23,7 +24,7 @@ FEW_VIEWS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class FuseTSDFOptions:
+class FuseTSDFOptions(YamlOptions):
     """Open3D's words and units, sized from the data where they say "auto".
 
     voxel_size: edge in scene units; "auto": 1.5 pixel footprints at the median depth, 5 mm to 5 cm when the scene is metric, and
