@@ -35,7 +35,8 @@ class AlignmentConfig:
     truncation: float = 1.0
     """Weighted residuals above this do not pull on the first scale candidate."""
     max_relative_error: float = 0.3
-    """A window whose anchors differ from the map by more than this share of their distance is another scene. Ours."""
+    """A window whose anchors differ from the map by more than this share of their distance, at half of their pixels, is another
+    scene. Ours; half, because a few far pixels, a sky for instance, may differ by any factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """map units per local unit, the rigid move (4, 4) that follows, and the mean relative error of the anchors' points."""
+    """map units per local unit, the rigid move (4, 4) that follows, and the median relative error of the anchors' points."""
 
     scale: float
     world_from_local: Float64
@@ -101,6 +102,14 @@ def align(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig) ->
     return Alignment(scale, _rigid_move(seen, known, scale), error, len(points))
 
 
+def in_place(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig) -> Alignment:
+    """No move at all, for a window that keeps to the map's poses; the error tells how far its depth is from the map's."""
+    points = match_points(window, anchors, config.samples_per_view)
+    points = points.surest_half(points.local_weight)
+    error = _relative_error(points.local, points.target, 1.0) if len(points) else 0.0
+    return Alignment(1.0, np.eye(4), error, len(points))
+
+
 def registered_pairs(window: Window, anchors: Sequence[Anchor]) -> tuple[Window, list[Anchor]]:
     """The window's rows of the anchors that it registered, and those anchors."""
     rows = window.rows([anchor.frame for anchor in anchors])
@@ -127,7 +136,10 @@ def match_points(window: Window, anchors: Sequence[Anchor], samples_per_view: in
 
 
 def choose_scale(local: Float64, target: Float64, config: AlignmentConfig) -> tuple[float, float]:
-    """The scale and its mean |dz| / |p|: the better one of a robust fit of all coordinates and a median of lengths."""
+    """The scale and its median |dz| / |p|: the better one of a robust fit of all coordinates and a median of lengths.
+
+    The published code compares means, which a few far pixels decide.
+    """
     lengths: Float64 = np.linalg.norm(local, axis=1)
     target_lengths: Float64 = np.maximum(np.linalg.norm(target, axis=1), 1e-12)
     weights = 1.0 / np.maximum(target_lengths, config.min_distance)
@@ -135,11 +147,18 @@ def choose_scale(local: Float64, target: Float64, config: AlignmentConfig) -> tu
         robust_scale(local, target, weights, config.truncation),
         float(np.median(target_lengths / np.maximum(lengths, 1e-12))),
     )
-    errors = [float((np.abs(s * local[:, 2] - target[:, 2]) / target_lengths).mean()) for s in candidates]
+    errors = [_relative_error(local, target, scale) for scale in candidates]
     best = int(np.argmin(errors))
     if not np.isfinite(errors[best]) or candidates[best] <= 0:
         raise AlignmentError("the window's points give no positive scale")
     return candidates[best], errors[best]
+
+
+def _relative_error(local: Float64, target: Float64, scale: float) -> float:
+    """Median |dz| over the distance from the reference camera."""
+    lengths = np.maximum(np.linalg.norm(target, axis=1), 1e-12)
+    errors: Float64 = np.abs(scale * local[:, 2] - target[:, 2]) / lengths
+    return float(np.median(errors))
 
 
 def robust_scale(local: Float64, target: Float64, weights: Float64, truncation: float) -> float:

@@ -61,21 +61,22 @@ def infer(
         draft = model.draft(window.batch(), monitor=monitor)
     except RegistrationError as error:
         return unplaced(window, error)
-    return refined_or_draft(model, draft, to_window(draft.prediction, window.frames), config, anchors, monitor)
+    return refined_or_draft(model, draft, window, config, anchors, monitor)
 
 
 def refined_or_draft(
     model: RefinableModel,
     draft: Draft,
-    drafted: Window,
+    window: WindowInput,
     config: ArbitrationConfig,
     anchors: Sequence[Anchor] = (),
     monitor: Monitor = silent,
 ) -> Window:
-    """The answer of a draft that is sure enough, else the best of draft, refinement and blend. drafted: the draft in numpy."""
+    """The answer of a draft that is sure enough, else the best of draft, refinement and blend. window: what was drafted."""
+    drafted = to_window(draft.prediction, window)
     if float(drafted.raw_confidence.mean()) > config.skip_confidence:
         return drafted
-    refined = to_window(model.refine(draft, monitor=monitor), drafted.frames)
+    refined = to_window(model.refine(draft, monitor=monitor), window)
     return choose(drafted, refined, anchors, config)
 
 
@@ -117,6 +118,7 @@ def blended(draft: Window, refined: Window) -> Window:
         cam_to_world=np.array(poses),
         intrinsics=(1.0 - along) * draft.intrinsics + along * refined.intrinsics,
         registered=draft.registered & refined.registered,
+        keeps_map=draft.keeps_map and refined.keeps_map,
     )
 
 

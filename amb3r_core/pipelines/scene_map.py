@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.geometry import blend_pose
-from amb3r_core.pipelines.alignment import Alignment, AlignmentConfig, Anchor, align
+from amb3r_core.pipelines.alignment import Alignment, AlignmentConfig, Anchor, align, in_place
 from amb3r_core.pipelines.store import DenseMaps, DenseStore, Record
 from amb3r_core.pipelines.windows import Window
 from amb3r_core.scene import Float32, Float64
@@ -90,14 +90,15 @@ class SceneMap:
 
     def start(self, window: Window) -> None:
         """Takes the first window as the map: its frame is the world, its median depth the unit."""
-        known = window.depth[window.registered]
-        known = known[known > 0]
-        unit = float(np.median(known)) if len(known) else 1.0
-        self.fuse(window.moved(np.eye(4), 1.0 / unit), window.frames, Alignment(1.0 / unit, np.eye(4), 0.0, 0))
+        scale = 1.0 / window.median_depth
+        self.fuse(window.moved(np.eye(4), scale), window.frames, Alignment(scale, np.eye(4), 0.0, 0))
 
     def align(self, window: Window, anchors: Sequence[int]) -> Alignment:
         """The similarity that brings the window onto these frames of the map; raises `AlignmentError`."""
-        return align(window, self.anchors(anchors), self._config.alignment)
+        known = self.anchors(anchors)
+        if window.keeps_map:
+            return in_place(window, known, self._config.alignment)
+        return align(window, known, self._config.alignment)
 
     def fuse(self, aligned: Window, frames: Sequence[int], alignment: Alignment) -> None:
         """Takes these frames of an aligned window into the map; frames the model did not register are passed over."""
@@ -133,6 +134,8 @@ class SceneMap:
 
     def _fuse_pose(self, frame: int, pose: Float64, weight: float) -> None:
         count = int(self._counts[frame])
+        if count and np.array_equal(pose, self._poses[frame]):
+            return
         kept = self._weights[frame] * min(count, self._config.pose_memory)
         share = 1.0 if kept + weight <= 0 or count == 0 else weight / (kept + weight)
         self._poses[frame] = pose if share == 1.0 else blend_pose(self._poses[frame], pose, share)

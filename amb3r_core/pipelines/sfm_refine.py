@@ -23,7 +23,7 @@ def refine_keyframes(run: SfmRun) -> None:
         state.queue = [frame for frame in state.queue if frame != current]
         anchors = nearest_keyframes(run, [current], run.config.max_anchors)
         if anchors:
-            _refine(run, [current, *anchors])
+            _refine(run, current, anchors)
             state.queue += [frame for frame in anchors if frame not in state.visited and frame not in state.queue]
         run.report("refine keyframes")
         run.commit()
@@ -53,12 +53,13 @@ def nearest_keyframes(run: SfmRun, frames: Sequence[int], limit: int) -> list[in
     return [keyframes[row] for row in order if apart[row] <= run.config.anchor_radius]
 
 
-def _refine(run: SfmRun, frames: Sequence[int]) -> None:
-    window = predict(run.model, run.shelf.input(frames), run.monitor)
+def _refine(run: SfmRun, current: int, anchors: Sequence[int]) -> None:
+    """Sees a keyframe once more among its neighbours. Only their poses are told: its own is what may become better."""
+    frames = [current, *anchors]
+    window = predict(run.model, run.window(frames, anchors), run.monitor)
     aligned = run.aligned(window, frames)
     if aligned:
-        weights = window.frame_weight
-        good = [frame for row, frame in enumerate(frames) if weights[row] >= run.config.defer_weight]
+        good = [frame for frame in frames if window.places(frame, run.config.defer_weight)]
         run.scene.fuse(aligned[0], good, aligned[1])
 
 
@@ -96,13 +97,14 @@ def polish_frames(run: SfmRun) -> None:
     """Runs the planned windows; frames that did not become surer get one window of their own."""
     state = run.state
     while state.plan:
-        inputs = (run.shelf.input(_split(window)[1] + _split(window)[0]) for window in state.plan)
+        planned = [_split(window) for window in state.plan]
+        inputs = (run.window([*anchors, *frames], anchors) for frames, anchors in planned)
         for answer in run.executor.map(predict, inputs):
             frames, anchors = _split(state.plan[0])
             aligned = run.aligned(answer, anchors)
             before = {frame: run.scene.weight(frame) for frame in frames}
             if aligned:
-                good = [frame for frame in frames if answer.frame_weight[answer.frames.index(frame)] >= run.config.defer_weight]
+                good = [frame for frame in frames if answer.places(frame, run.config.defer_weight)]
                 run.scene.fuse(aligned[0], good, aligned[1])
             if len(frames) > 1:
                 state.unsure += [frame for frame in frames if run.scene.weight(frame) <= before[frame]]

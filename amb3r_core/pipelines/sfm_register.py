@@ -27,7 +27,10 @@ class Tries:
 
 
 def run_tries(model: ReconstructionModel, tries: Tries) -> list[Window]:
-    """The answers worth having: after the first try, the back end runs only when some frame may become surer."""
+    """The answers worth having: after the first try, the back end runs only when some frame may become surer.
+
+    A window that keeps the map's poses and places all frames leaves no doubt between places: it is the last.
+    """
     best: dict[int, float] = {}
     answers: list[Window] = []
     for window in tries.windows:
@@ -37,8 +40,10 @@ def run_tries(model: ReconstructionModel, tries: Tries) -> list[Window]:
             continue
         best = {frame: max(weights[frame], best.get(frame, 0.0)) for frame in tries.frames}
         if draft is not None and isinstance(model, RefinableModel):
-            quick = refined_or_draft(model, draft, quick, tries.arbitration)
+            quick = refined_or_draft(model, draft, window, tries.arbitration)
         answers.append(quick)
+        if quick.keeps_map and all(quick.places(frame, 0.0) for frame in tries.frames):
+            break
     return answers
 
 
@@ -50,7 +55,7 @@ def _first_look(model: ReconstructionModel, window: WindowInput) -> tuple[Draft 
         draft = model.draft(window.batch())
     except RegistrationError as error:
         return None, unplaced(window, error)
-    return draft, to_window(draft.prediction, window.frames)
+    return draft, to_window(draft.prediction, window)
 
 
 @dataclass(frozen=True)
@@ -108,13 +113,16 @@ def _place_next(run: SfmRun) -> None:
         candidate = Candidate(k, best_placements(run, windows, state.clusters[k]))
         seen.append(candidate)
         frames = state.clusters[k]
-        if len(candidate.placements) == len(frames) and all(
-            placement.weight > config.accept_weight for placement in candidate.placements.values()
-        ):
+        if len(candidate.placements) == len(frames) and all(_is_settled(run, p) for p in candidate.placements.values()):
             break
     else:
         candidate = max(seen, key=lambda c: c.mean_weight(len(state.clusters[c.index])))
     _commit_candidate(run, candidate, seen)
+
+
+def _is_settled(run: SfmRun, placement: Placement) -> bool:
+    """Whether no rival need be asked: the frame is sure, or stands among keyframes that kept their place in the map."""
+    return placement.window.keeps_map or placement.weight > run.config.accept_weight
 
 
 def cluster_distances(run: SfmRun) -> Float64:
@@ -128,7 +136,8 @@ def cluster_distances(run: SfmRun) -> Float64:
 
 def _tries(run: SfmRun, index: int, keyframe_clusters: Sequence[int]) -> Tries:
     frames = run.state.clusters[index]
-    windows = tuple(run.shelf.input([*run.state.keyframe_clusters[k], *frames]) for k in keyframe_clusters)
+    known = [run.state.keyframe_clusters[k] for k in keyframe_clusters]
+    windows = tuple(run.window([*anchors, *frames], anchors) for anchors in known)
     return Tries(
         frames=tuple(frames),
         windows=windows,
@@ -157,7 +166,7 @@ def _commit_candidate(run: SfmRun, winner: Candidate, seen: Sequence[Candidate])
     """Fuses the winner's frames and the sure frames of the others, each once; the winner's unsure frames are deferred."""
     state, config = run.state, run.config
     frames = state.clusters[winner.index]
-    good = {frame: p for frame, p in winner.placements.items() if p.weight >= config.defer_weight}
+    good = {frame: p for frame, p in winner.placements.items() if p.window.places(frame, config.defer_weight)}
     state.deferred += [frame for frame in frames if frame not in good]
     sure: dict[int, Placement] = {}
     for candidate in seen:
@@ -203,16 +212,16 @@ def place_leftovers(run: SfmRun) -> None:
         near = cluster_distances(run)
         frame = state.deferred[int(np.argmin(near.min(axis=1)))]
         k = state.deferred.index(frame)
-        nearest_first = [int(place) for place in np.argsort(near[k], kind="stable")]
-        inputs = (run.shelf.input([*state.keyframe_clusters[place], frame]) for place in nearest_first)
+        known = [state.keyframe_clusters[int(place)] for place in np.argsort(near[k], kind="stable")]
+        inputs = (run.window([*anchors, frame], anchors) for anchors in known)
         best: dict[int, Placement] = {}
         for window in run.executor.map(predict, inputs):
             found = best_placements(run, [window], [frame])
             if frame in found and (frame not in best or found[frame].weight > best[frame].weight):
                 best = found
-            if best and best[frame].weight > config.accept_weight:
+            if best and _is_settled(run, best[frame]):
                 break
-        if best and best[frame].weight > config.defer_weight:
+        if best and best[frame].window.places(frame, config.defer_weight):
             fuse_placements(run, best)
             run.add_keyframes([frame])
         state.deferred = [other for other in state.deferred if other != frame]

@@ -7,15 +7,17 @@ from typing import Literal
 import numpy as np
 
 from amb3r_core.errors import AlignmentError
+from amb3r_core.geometry import pose_distance
 from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.pipelines.alignment import Alignment
 from amb3r_core.pipelines.arbitration import ArbitrationConfig
 from amb3r_core.pipelines.clusters import Groups, ImageClusterConfig, KeyframeClusterConfig, cluster_keyframes
 from amb3r_core.pipelines.executor import Executor
+from amb3r_core.pipelines.hints import tell
 from amb3r_core.pipelines.keyframes import distances, select_keyframes
 from amb3r_core.pipelines.scene_map import MapConfig, SceneMap
 from amb3r_core.pipelines.store import FrameShelf, Journal, Record, whole_numbers
-from amb3r_core.pipelines.windows import Window
+from amb3r_core.pipelines.windows import Window, WindowInput
 from amb3r_core.progress import Monitor, Progress
 from amb3r_core.scene import Float64
 
@@ -162,6 +164,10 @@ class SfmRun:
         """Tells the monitor how many frames are placed."""
         self.monitor(Progress(stage=stage, done=len(self.scene.placed()), total=len(self.shelf.frames)))
 
+    def window(self, frames: Sequence[int], anchors: Sequence[int]) -> WindowInput:
+        """What a model is shown of these frames, some of them anchors whose place in the map it is told."""
+        return tell(self.shelf.input(frames), self.scene, anchors)
+
     def aligned(self, window: Window, anchors: Sequence[int]) -> tuple[Window, Alignment] | None:
         """The window in the map's frame and unit, or None when it shares too little with the anchors."""
         try:
@@ -180,8 +186,17 @@ class SfmRun:
         self._group_keyframes()
 
     def _group_keyframes(self) -> None:
-        """One group as long as the keyframes are few and near, else groups by pose."""
+        """One group as long as the keyframes are few and near, else groups by pose.
+
+        A single keyframe has no baseline to tell the size of anything: the placed frames farthest from it join it.
+        """
         keyframes, config = self.state.keyframes, self.config.keyframes
+        if len(keyframes) == 1:
+            others = [frame for frame in self.scene.placed() if frame not in keyframes]
+            apart = pose_distance(self.scene.poses(others), self.scene.pose(keyframes[0]))
+            farthest = np.argsort(-apart, kind="stable")[: config.min_size - 1]
+            self.state.keyframe_clusters = [[keyframes[0], *(others[row] for row in farthest)]]
+            return
         apart = distances(self.scene.poses(keyframes))
         if len(keyframes) <= config.max_alone and float(apart.max()) <= config.max_spread:
             self.state.keyframe_clusters = [list(keyframes)]

@@ -22,6 +22,7 @@ from amb3r_core.models.api import InputSpec, ReconstructionModel
 from amb3r_core.pipelines.arbitration import ArbitrationConfig, infer
 from amb3r_core.pipelines.assemble import PipelineResult
 from amb3r_core.pipelines.finish import Finish, cameras_only, finish
+from amb3r_core.pipelines.hints import tell
 from amb3r_core.pipelines.keyframes import ResampleConfig, needs_resampling, resample, select_keyframes
 from amb3r_core.pipelines.one_shot import check_view_count
 from amb3r_core.pipelines.scene_map import MapConfig, SceneMap
@@ -257,13 +258,12 @@ class VoSession:
         self._monitor(
             Progress(stage="visual odometry", done=self._state.n_mapped, total=max(self._n_frames, self._state.n_mapped))
         )
-        known = self._open().anchors(anchors)
-        return infer(self._model, self._shelf.input(frames), known, self._config.arbitration, self._monitor)
+        scene = self._open()
+        window = tell(self._shelf.input(frames), scene, anchors)
+        return infer(self._model, window, scene.anchors(anchors), self._config.arbitration, self._monitor)
 
     def _good(self, window: Window, frames: Sequence[int]) -> list[int]:
-        weights = window.frame_weight
-        rows = zip(window.rows(frames), frames, strict=True)
-        return [frame for row, frame in rows if window.registered[row] and weights[row] >= self._config.min_frame_weight]
+        return [frame for frame in frames if window.places(frame, self._config.min_frame_weight)]
 
     def _new_keyframes(self, candidates: list[int], existing: Sequence[int]) -> list[int]:
         scene = self._open()

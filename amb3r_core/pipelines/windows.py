@@ -1,8 +1,8 @@
 """Windows: the few frames of a scene that a model sees in one call, and its answer as numpy arrays."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene import Crop, Float32, Float64, UInt8
 
 Bools = NDArray[np.bool_]
+KEPT_WITHIN = 1e-6
+"""A told pose comes back unchanged when no number of it differs by more than this."""
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ class WindowInput:
     """What a model is shown: everything it needs, small enough to send to another machine.
 
     frames: indices in the scene, the reference view first. rgb (n, H, W, 3) uint8 and valid (n, H, W) on the scene's grid.
+    told: the map's poses (4, 4) of frames whose `sources` say so (`hints.tell`); a model may keep to them or not.
     """
 
     frames: tuple[int, ...]
@@ -33,6 +36,7 @@ class WindowInput:
     rgb: UInt8
     valid: Bools
     is_ordered: bool = False
+    told: Mapping[int, Float64] = field(default_factory=dict[int, Float64])
 
     def batch(self) -> ImageBatch:
         """The model's view of it; the same pixels as `batching.prepare` gives."""
@@ -52,7 +56,7 @@ class Window:
     frames: indices in the scene. depth (n, H, W) float32, 0 = unknown. weight (n, H, W) float32 in [0, 1): confidence as
     (c - 1) / c. cam_to_world (n, 4, 4). intrinsics (n, 3, 3) in grid pixels. radial_k1 (n,). registered (n,).
     raw_confidence (n,): mean over each view's pixels, >= 1. metres_per_unit: 1 when the local unit is the metre, None when
-    it is relative.
+    it is relative. keeps_map: the model was told poses of the map and kept to them, so that local frame and unit are the map's.
     """
 
     frames: tuple[int, ...]
@@ -64,11 +68,27 @@ class Window:
     registered: Bools
     raw_confidence: Float64
     metres_per_unit: float | None
+    keeps_map: bool = False
 
     @property
     def frame_weight(self) -> Float64:
         """Mean weight (n,) of each view in [0, 1); 0 for views that are not registered."""
         return np.where(self.registered, self.weight.mean(axis=(1, 2), dtype=np.float64), 0.0)
+
+    def places(self, frame: int, min_weight: float) -> bool:
+        """Whether the frame's pose may be used: the model registered it and is sure enough of what it sees.
+
+        A model that keeps the map's poses has measured the pose against them, whatever it thinks of its depth.
+        """
+        row = self.frames.index(frame)
+        return bool(self.registered[row]) and (self.keeps_map or float(self.frame_weight[row]) >= min_weight)
+
+    @property
+    def median_depth(self) -> float:
+        """Of all pixels with known depth in registered views; 1 when there are none."""
+        depth = self.depth[self.registered]
+        known = depth[depth > 0]
+        return float(np.median(known)) if len(known) else 1.0
 
     def rows(self, frames: Sequence[int]) -> list[int]:
         """Where these frames of the scene are in the window."""
@@ -108,7 +128,7 @@ def predict(model: ReconstructionModel, window: WindowInput, monitor: Monitor = 
         prediction = model.predict(window.batch(), monitor=monitor)
     except RegistrationError as error:
         return unplaced(window, error)
-    return to_window(prediction, window.frames)
+    return to_window(prediction, window)
 
 
 def unplaced(window: WindowInput, error: RegistrationError) -> Window:
@@ -128,20 +148,35 @@ def unplaced(window: WindowInput, error: RegistrationError) -> Window:
     )
 
 
-def to_window(prediction: Prediction, frames: tuple[int, ...]) -> Window:
-    """The prediction of these frames in numpy; a pixel without depth weighs nothing."""
+def to_window(prediction: Prediction, window: WindowInput) -> Window:
+    """The prediction for a window in numpy; a pixel without depth weighs nothing."""
     depth = float32_array(prediction.depth)
     confidence = np.maximum(float32_array(prediction.confidence), np.float32(1.0))
     weight = np.where(depth > 0, (confidence - 1.0) / confidence, np.float32(0.0)).astype(np.float32)
-    k1 = np.zeros(len(frames)) if prediction.radial_k1 is None else float64_array(prediction.radial_k1)
+    k1 = np.zeros(len(window.frames)) if prediction.radial_k1 is None else float64_array(prediction.radial_k1)
+    cam_to_world = float64_array(prediction.cam_to_world)
+    registered = np.asarray(prediction.registered.cpu(), dtype=np.bool_)
+    keeps_map = _keeps_map(cam_to_world, registered, window)
+    is_metric = prediction.metric_scale is not None and not keeps_map
     return Window(
-        frames=frames,
+        frames=window.frames,
         depth=depth,
         weight=weight,
-        cam_to_world=float64_array(prediction.cam_to_world),
+        cam_to_world=cam_to_world,
         intrinsics=float64_array(prediction.intrinsics),
         radial_k1=k1,
-        registered=np.asarray(prediction.registered.cpu(), dtype=np.bool_),
+        registered=registered,
         raw_confidence=confidence.mean(axis=(1, 2), dtype=np.float64),
-        metres_per_unit=None if prediction.metric_scale is None else 1.0,
+        metres_per_unit=1.0 if is_metric else None,
+        keeps_map=keeps_map,
     )
+
+
+def _keeps_map(cam_to_world: Float64, registered: Bools, window: WindowInput) -> bool:
+    """Whether at least two told poses came back, all of them unchanged; a single one would leave the unit open."""
+    kept = [
+        bool(np.allclose(cam_to_world[row], window.told[frame], rtol=0.0, atol=KEPT_WITHIN))
+        for row, frame in enumerate(window.frames)
+        if frame in window.told and registered[row]
+    ]
+    return len(kept) > 1 and all(kept)

@@ -1,7 +1,7 @@
 """Models that know the truth of a scene and spoil it on purpose: noise, a random frame and scale per call, honest confidence."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from amb3r_core.conventions import invert, rigid
 from amb3r_core.errors import RegistrationError
 from amb3r_core.geometry import Sim3
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction, unproject
-from amb3r_core.progress import Monitor, silent
+from amb3r_core.pipelines.finish import similarity_of_poses
+from amb3r_core.progress import Cancelled, Monitor, silent
 from amb3r_core.scene import WeightsInfo
 from tests.pipelines.fake_scenes import TrueScene
 
@@ -231,4 +232,36 @@ class FakePickyModel(FakeModel):
     def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
         if self.poison & set(batch.names):
             raise RegistrationError("no two views could be placed together")
+        return super().predict(batch, monitor=monitor)
+
+
+@dataclass
+class FakeObedientModel(FakeDescribingModel):
+    """Keeps two or more known poses exactly as they are and places the rest around them, as a model that optimises does."""
+
+    focal_px_told: list[float | None] = field(default_factory=list)
+
+    def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
+        answer = super().predict(batch, monitor=monitor)
+        self.focal_px_told.append(batch.frames[-1].facts.focal_px)
+        rows = [row for row, frame in enumerate(batch.frames) if frame.cam_to_world is not None]
+        if len(rows) < 2:
+            return answer
+        known = np.array([batch.frames[row].cam_to_world for row in rows])
+        poses = answer.cam_to_world.numpy()
+        fit = similarity_of_poses(poses[rows], known)
+        moved = fit.apply_pose(poses)
+        moved[rows] = known
+        return replace(answer, cam_to_world=torch.as_tensor(moved), depth=answer.depth * np.float32(fit.scale))
+
+
+@dataclass
+class FakeStoppingModel(FakeModel):
+    """Is stopped instead of answering the call after `last_call`."""
+
+    last_call: int = 0
+
+    def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
+        if len(self.calls) >= self.last_call:
+            raise Cancelled
         return super().predict(batch, monitor=monitor)

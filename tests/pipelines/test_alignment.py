@@ -107,3 +107,12 @@ def test_a_window_that_shows_another_scene_is_refused():
     other = moved_by(truth, Sim3.identity(), depth=rng.uniform(0.2, 5.0, truth.depth.shape).astype(np.float32))
     with pytest.raises(AlignmentError, match=r"disagree by \d+% about what they share"):
         align(other, anchors_of(truth), CONFIG)
+
+
+def test_far_pixels_that_differ_by_any_factor_do_not_refuse_a_window():
+    truth = true_window(range(4))
+    sky = truth.depth.copy()
+    sky[:, :8] *= np.float32(40.0)
+    alignment = align(moved_by(truth, Sim3.identity(), depth=sky), anchors_of(truth), CONFIG)
+    assert alignment.scale == pytest.approx(1.0, rel=1e-6)
+    assert alignment.relative_error < 1e-6
