@@ -17,6 +17,7 @@ import numpy as np
 
 from amb3r_core import __version__
 from amb3r_core.errors import AlignmentError, InputError
+from amb3r_core.geometry import pose_distance
 from amb3r_core.images import Frame, FrameList
 from amb3r_core.models.api import InputSpec, ReconstructionModel
 from amb3r_core.pipelines.arbitration import ArbitrationConfig, infer
@@ -48,6 +49,9 @@ class VoConfig:
 
     first_window: int = 20
     """Frames that are seen together before there is a map."""
+    patience: int = 4
+    """While the first window holds no second keyframe, it waits and spreads over twice as many frames, up to this many times its
+    size. Ours: from views that hardly differ, a model that triangulates finds neither depth nor focal length."""
     map_every: int = 8
     """New frames of every further window."""
     keyframe_spacing: float = 0.15
@@ -97,6 +101,9 @@ class VoState:
     """Where a session stands; everything but the map. Frames are indices in the order they were fed."""
 
     n_mapped: int = 0
+    """Frames that have been through a window or are `pending`."""
+    pending: list[int] = field(default_factory=list[int])
+    """Frames that the first window passed over, to be mapped next."""
     keyframes: list[int] = field(default_factory=list[int])
     active: list[int] = field(default_factory=list[int])
     lost: list[int] = field(default_factory=list[int])
@@ -107,6 +114,7 @@ class VoState:
         """For the journal."""
         return {
             "n_mapped": np.array(self.n_mapped),
+            "pending": np.array(self.pending, dtype=np.int64),
             "keyframes": np.array(self.keyframes, dtype=np.int64),
             "active": np.array(self.active, dtype=np.int64),
             "lost": np.array(self.lost, dtype=np.int64),
@@ -118,6 +126,7 @@ class VoState:
         """The state of a record."""
         return VoState(
             n_mapped=int(record["n_mapped"].astype(np.int64)),
+            pending=whole_numbers(record["pending"]),
             keyframes=whole_numbers(record["keyframes"]),
             active=whole_numbers(record["active"]),
             lost=whole_numbers(record["lost"]),
@@ -137,6 +146,8 @@ class VoSession:
         self._journal = Journal(self._folder, {"vo": asdict(config), "model": model.name, "version": __version__})
         self._map: SceneMap | None = None
         self._state = VoState()
+        self._opening = config.first_window
+        """Frames to wait for before the next try to start a map."""
 
     @property
     def n_fed(self) -> int:
@@ -163,7 +174,7 @@ class VoSession:
             if self.n_fed >= self._config.first_window:
                 self._open()
             while self._map is not None and self.n_fed - self._state.n_mapped >= self._window_size:
-                self._step(self._window_size)
+                self._step(self._state.n_mapped + self._window_size)
 
     def snapshot(self) -> Reconstruction:
         """The camera path so far, without dense maps; no views before the first window is full."""
@@ -176,15 +187,16 @@ class VoSession:
         """
         check_view_count(self._model, min(self.n_fed, self._config.first_window))
         scene = self._open()
+        self._catch_up()
         if self._state.n_mapped < self.n_fed:
-            self._step(self.n_fed - self._state.n_mapped)
+            self._step(self.n_fed, is_last=True)
         while self._state.lost:
             self._try_again(self._state.lost[: self._config.map_every])
         return finish(scene, self._shelf, self._facts(), self._folder, self._monitor)
 
     @property
     def _window_size(self) -> int:
-        return self._config.map_every if self._state.keyframes else self._config.first_window
+        return self._config.map_every if self._state.keyframes else self._opening
 
     def _open(self) -> SceneMap:
         """The map; the one of the journal, if there is one."""
@@ -194,29 +206,58 @@ class VoSession:
             self._resume(self._map)
         return self._map
 
-    def _step(self, n_new: int) -> None:
-        """Maps the next `n_new` frames and commits."""
-        first, end = self._state.n_mapped, self._state.n_mapped + n_new
-        if self._state.keyframes:
-            first = min(first, max(end - self._config.map_every, 0))
-        new = [frame for frame in range(first, end) if frame not in self._state.active]
-        placed = self._extend(new) if self._state.keyframes else self._begin(new)
+    def _step(self, end: int, *, is_last: bool = False) -> None:
+        """Maps the frames up to `end` and commits. is_last: no more will come."""
+        self._catch_up()
+        if not self._state.keyframes:
+            self._start(end, is_last=is_last)
+            return
+        first = min(self._state.n_mapped, max(end - self._config.map_every, 0))
+        placed = self._extend([frame for frame in range(first, end) if frame not in self._state.active])
         self._state.lost += [frame for frame in range(self._state.n_mapped, end) if frame not in placed]
         self._state.n_mapped = end
         self._commit()
 
-    def _begin(self, frames: Sequence[int]) -> list[int]:
-        """The frames of the first window that are placed; the first of them is the first keyframe."""
+    def _start(self, end: int, *, is_last: bool) -> None:
+        """The first map, from a window spread evenly over the frames up to `end`; or longer waiting, where they hardly differ."""
+        state, size = self._state, self._config.first_window
+        waiting = range(state.n_mapped, end)
+        frames = evenly_spread(waiting, size)
         window = self._infer(frames, [])
         placed = self._good(window, frames)
-        if not placed:
-            return []
-        scene = self._open()
-        scene.start(window.selected(window.rows(placed)))
+        may_wait = not is_last and len(waiting) < self._config.patience * size
+        if placed and may_wait and not self._moves(window.selected(window.rows(placed))):
+            self._opening = 2 * len(waiting)
+            return
+        if placed:
+            self._begin(window, placed)
+            state.pending = [frame for frame in waiting if frame not in frames]
+        state.lost += [frame for frame in (frames if placed else waiting) if frame not in placed]
+        state.n_mapped, self._opening = end, size
+        self._commit()
+        self._catch_up()
+
+    def _moves(self, window: Window) -> bool:
+        """Whether some frame would be a keyframe beside the first."""
+        poses = window.moved(np.eye(4), 1.0 / window.median_depth).cam_to_world
+        return bool((pose_distance(poses, poses[0]) > self._config.keyframe_spacing).any())
+
+    def _begin(self, window: Window, placed: Sequence[int]) -> None:
+        """Starts the map; the first placed frame is the first keyframe."""
+        self._open().start(window.selected(window.rows(placed)))
         self._state.keyframes = [placed[0]]
-        self._state.keyframes += self._new_keyframes(placed[1:], self._state.keyframes)
+        self._state.keyframes += self._new_keyframes(list(placed[1:]), self._state.keyframes)
         self._state.active = self._resampled(list(self._state.keyframes))
-        return placed
+
+    def _catch_up(self) -> None:
+        """Maps the frames that the first window passed over."""
+        state = self._state
+        while state.pending:
+            frames = state.pending[: self._config.map_every]
+            placed = self._extend(frames)
+            state.lost += [frame for frame in frames if frame not in placed]
+            state.pending = state.pending[len(frames) :]
+            self._commit()
 
     def _extend(self, new: Sequence[int]) -> list[int]:
         """The new frames that are placed with the help of the active keyframes, which may become more.
@@ -315,6 +356,12 @@ class VoSession:
             raise InputError(f"{self._folder} holds a run of other frames; give an empty work folder")
         scene.restore(record)
         self._state = VoState.restored(record)
+
+
+def evenly_spread(frames: Sequence[int], limit: int) -> list[int]:
+    """At most `limit` of these frames, the first and the last among them."""
+    n = min(limit, len(frames))
+    return [frames[round(place * (len(frames) - 1) / max(n - 1, 1))] for place in range(n)]
 
 
 def run_vo(

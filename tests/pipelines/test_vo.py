@@ -8,8 +8,9 @@ import pytest
 from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.images import frames_from_arrays
 from amb3r_core.pipelines.vo import VisualOdometry, VoConfig, run_vo
+from amb3r_core.progress import Cancelled
 from tests.paths import shared_scene
-from tests.pipelines.fake_model import FakeModel, FakePickyModel, FakeRefinableModel
+from tests.pipelines.fake_model import FakeModel, FakePickyModel, FakeRefinableModel, FakeStoppingModel
 from tests.pipelines.fake_scenes import BoxScene, RgbdScene, block_loop, orbit_path, room_boxes, street
 from tests.pipelines.scoring import end_drift, path_length, position_error
 
@@ -158,3 +159,45 @@ def test_the_last_frames_help_where_the_keyframes_do_not(tmp_path):
     again = VisualOdometry(VoConfig(first_window=10)).start(model, work=tmp_path)
     again.feed(SHORT.frames())
     assert again.finish().reconstruction.n_views == 30
+
+
+def test_a_first_window_that_hardly_moves_waits_and_spreads(tmp_path):
+    truth = BoxScene(room_boxes(), orbit_path(48, turns=0.12), image_width=32)
+    model = FakeModel(truth, long_side_px=32)
+    session = VisualOdometry(VoConfig(first_window=10)).start(model, work=tmp_path)
+    seen = []
+    for frame in truth.frames():
+        session.feed([frame])
+        seen.append(session.snapshot().n_views)
+    first, second = (sorted(call) for call in model.calls[:2])
+    assert first == sorted(truth.names[:10])
+    assert (len(second), second[0], second[-1]) == (10, truth.names[0], truth.names[19])
+    assert (seen[18], seen[19]) == (0, 20)
+    scene = session.finish().reconstruction
+    assert scene.n_views == 48
+    assert position_error(scene, truth) < 1e-3 * path_length(scene, truth)
+
+
+def test_a_camera_that_never_moves_is_mapped_all_the_same(tmp_path):
+    truth = BoxScene(room_boxes(), np.repeat(orbit_path(1), 50, axis=0), image_width=32)
+    session = VisualOdometry(VoConfig(first_window=10)).start(FakeModel(truth, long_side_px=32), work=tmp_path)
+    session.feed(truth.frames())
+    assert session.n_mapped >= 40
+    assert session.finish().reconstruction.n_views == 50
+
+
+def test_a_kill_while_catching_up_changes_nothing(tmp_path):
+    truth = BoxScene(room_boxes(), orbit_path(48, turns=0.12), image_width=32)
+    config = VoConfig(first_window=10)
+    straight = run_vo(FakeModel(truth, long_side_px=32, noise=0.02), truth.frames(), tmp_path / "a", config=config)
+    n_stops = 0
+    while True:
+        model = FakeStoppingModel(truth, long_side_px=32, noise=0.02, last_call=3)
+        try:
+            resumed = run_vo(model, truth.frames(), tmp_path / "b", config=config)
+        except Cancelled:
+            n_stops += 1
+            continue
+        break
+    assert n_stops >= 2
+    np.testing.assert_array_equal(resumed.reconstruction.cam_to_world, straight.reconstruction.cam_to_world)
