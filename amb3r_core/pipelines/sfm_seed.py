@@ -62,12 +62,17 @@ def start_map(run: SfmRun) -> None:
 
 
 def split_isolated(clusters: Groups, weights: dict[int, float], limit: float) -> tuple[Groups, list[int]]:
-    """The clusters without frames below the limit, and those frames; where a head falls, the surest member leads."""
+    """The clusters without frames below the limit, and those frames; where a head falls, the surest member leads.
+
+    A cluster that is unsure as a whole stays together: it lacks parallax or texture, not a common place.
+    """
     healthy: Groups = []
     isolated: list[int] = []
     for cluster in clusters:
         kept = [frame for frame in cluster if weights[frame] >= limit]
-        isolated += [frame for frame in cluster if weights[frame] < limit]
+        if not kept and len(cluster) > 1:
+            kept = list(cluster)
+        isolated += [frame for frame in cluster if frame not in kept]
         if kept and kept[0] != cluster[0]:
             head = max(kept, key=lambda frame: weights[frame])
             kept = [head, *(frame for frame in kept if frame != head)]

@@ -110,6 +110,19 @@ def test_an_unsure_head_gives_way_to_the_surest_member():
     assert split_isolated([[0, 1, 2], [3]], weights, 0.05) == ([[2, 1]], [0, 3])
 
 
+def test_a_group_that_is_unsure_as_a_whole_stays_together():
+    assert split_isolated([[0, 1], [2, 3]], {0: 0.01, 1: 0.02, 2: 0.01, 3: 0.9}, 0.05) == ([[0, 1], [3]], [2])
+
+
+def test_a_map_with_one_keyframe_shows_others_beside_it(tmp_path):
+    truth = BoxScene(room_boxes(), orbit_path(12, turns=0.02), image_width=32)
+    model = FakeDescribingModel(truth, long_side_px=32)
+    scene = run_sfm(model, truth.frames(), tmp_path).reconstruction
+    assert sum(view.is_keyframe for view in scene.views) == 1
+    assert scene.n_views == 12
+    assert max(map(len, model.calls)) == 4 + 6
+
+
 def test_the_state_survives_its_record():
     state = SfmState(
         stage="polish",
