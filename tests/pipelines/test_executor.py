@@ -9,7 +9,7 @@ from amb3r_core.pipelines.sfm import run_sfm
 from tests.pipelines.fake_model import FakeDescribingModel, FakeModel
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes, shuffled
 
-SCENE = BoxScene(room_boxes(), orbit_path(16, turns=0.2), image_width=32)
+SCENE = BoxScene(room_boxes(), orbit_path(10, turns=0.12), image_width=32)
 
 
 def name_and_double(model, item):
