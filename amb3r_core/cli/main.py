@@ -10,12 +10,8 @@ import tyro
 
 from amb3r_core.cli import convert, demo, doctor, info, plan, reconstruct, weights
 from amb3r_core.cli.plugin_commands import plugin_commands
-from amb3r_core.cli.screen import report_error
-from amb3r_core.errors import Amb3rError
+from amb3r_core.cli.screen import exit_code
 from amb3r_core.progress import Cancelled
-
-EXIT_ERROR = 1
-EXIT_CANCELLED = 130
 
 COMMANDS: dict[str, Callable[..., object]] = {
     "reconstruct": reconstruct.reconstruct,
@@ -38,39 +34,29 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command."""
     signal.signal(signal.SIGTERM, _cancel)
-    as_json = _wants_json(arguments)
     if list(arguments) == ["--version"]:
         from amb3r_core import __version__
 
         print(f"amb3r {__version__}")  # noqa: T201
         return 0
-    try:
-        group = next((word for word in arguments[:1] if word in GROUPS), None)
-        words = arguments[1:] if group else arguments
-        tyro.extras.subcommand_cli_from_dict(
-            GROUPS[group] if group else _commands(arguments),
-            prog=f"amb3r {group}" if group else "amb3r",
-            description=f"amb3r {group}" if group else DESCRIPTION,
-            args=list(words) or ["--help"],
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-        )
-    except Amb3rError as error:
-        report_error(type(error).__name__, str(error), as_json=as_json)
-        return EXIT_ERROR
-    except (Cancelled, KeyboardInterrupt):
-        report_error("Cancelled", "cancelled; the output was not written", as_json=as_json)
-        return EXIT_CANCELLED
-    return 0
+    return exit_code(lambda: _dispatch(arguments), arguments)
+
+
+def _dispatch(arguments: Sequence[str]) -> None:
+    group = next((word for word in arguments[:1] if word in GROUPS), None)
+    words = arguments[1:] if group else arguments
+    tyro.extras.subcommand_cli_from_dict(
+        GROUPS[group] if group else _commands(arguments),
+        prog=f"amb3r {group}" if group else "amb3r",
+        description=f"amb3r {group}" if group else DESCRIPTION,
+        args=list(words) or ["--help"],
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
 
 
 def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., object]]:
     """Our own commands, and those of the plugins unless one of our own is asked for."""
     return COMMANDS if arguments and arguments[0] in COMMANDS else COMMANDS | plugin_commands()
-
-
-def _wants_json(arguments: Sequence[str]) -> bool:
-    words = " ".join(arguments).replace("=", " ")
-    return "--progress json" in words
 
 
 def _cancel(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -2,13 +2,36 @@
 
 import json
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
-from amb3r_core.progress import Monitor, Progress, silent
+from amb3r_core.errors import Amb3rError
+from amb3r_core.progress import Cancelled, Monitor, Progress, silent
 
 ProgressStyle = Literal["bar", "json", "none"]
+EXIT_ERROR = 1
+EXIT_CANCELLED = 130
+
+
+def exit_code(
+    command: Callable[[], int | None], arguments: Sequence[str], *, trouble: tuple[type[Exception], ...] = (Amb3rError,)
+) -> int:
+    """What a command exits with: its own code or 0; 1 for an error the user can mend, told in one line; 130 cancelled.
+
+    arguments: the command line, which may ask for JSON. trouble: what is told in one line; everything else is a bug and goes up.
+    """
+    as_json = "--progress json" in " ".join(arguments).replace("=", " ")
+    try:
+        return command() or 0
+    except trouble as error:
+        report_error(type(error).__name__, str(error), as_json=as_json)
+        return EXIT_ERROR
+    except (Cancelled, KeyboardInterrupt):
+        report_error("Cancelled", "cancelled; the output was not written", as_json=as_json)
+        return EXIT_CANCELLED
+
+
 LONGEST_STAGE = 12
 """Characters a narrow window leaves to the stages' names, which say more than the notes beside them."""
 
@@ -36,11 +59,14 @@ def emit(event: str, **fields: object) -> None:
 
 
 def report_error(kind: str, message: str, *, as_json: bool) -> None:
-    """One line on the error stream; with `as_json` also an "error" event on the output stream."""
+    """One line on the error stream, red on a terminal; with `as_json` also an "error" event on the output stream."""
+    from rich.console import Console
+
     line = " ".join(message.split())
     if as_json:
         emit("error", kind=kind, message=line)
-    sys.stderr.write(f"{line}\n" if kind == "Cancelled" else f"error: {line}\n")
+    told = line if kind == "Cancelled" else f"error: {line}"
+    Console(stderr=True).print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_table(title: str, rows: Mapping[str, str]) -> None:

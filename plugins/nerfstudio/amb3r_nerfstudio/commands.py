@@ -7,12 +7,10 @@ from typing import Annotated, Any, NoReturn, Union
 
 import tyro
 
+from amb3r_core.cli.screen import EXIT_ERROR, exit_code
 from amb3r_core.errors import Amb3rError
 from amb3r_core.optional import require
-from amb3r_core.progress import Cancelled
 
-EXIT_ERROR = 1
-EXIT_CANCELLED = 130
 HOST = "nerfstudio.process_data.base_converter_to_nerfstudio_dataset"
 
 
@@ -101,18 +99,5 @@ def _process_class() -> Any:
 
 
 def exit_with(run: Callable[[], int | None]) -> NoReturn:
-    """Runs and exits: 0 done, 1 trouble in one red line, 130 cancelled."""
-    try:
-        sys.exit(run() or 0)
-    except (Amb3rError, RuntimeError, ValueError) as error:
-        _say_in_red(" ".join(str(error).split()))
-        sys.exit(EXIT_ERROR)
-    except (Cancelled, KeyboardInterrupt):
-        _say_in_red("cancelled; nothing was written")
-        sys.exit(EXIT_CANCELLED)
-
-
-def _say_in_red(line: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True).print(line, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    """Runs and exits, as `amb3r` does; what Nerfstudio's own scripts tell in one line is told in one line here too."""
+    sys.exit(exit_code(run, sys.argv[1:], trouble=(Amb3rError, RuntimeError, ValueError)))

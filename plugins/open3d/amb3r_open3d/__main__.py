@@ -6,12 +6,9 @@ from pathlib import Path
 
 import tyro
 
-from amb3r_core.cli.screen import ProgressStyle, print_table, report_error, watching
-from amb3r_core.errors import Amb3rError, InputError
+from amb3r_core.cli.screen import ProgressStyle, exit_code, print_table, watching
+from amb3r_core.errors import InputError
 from amb3r_core.optional import require
-from amb3r_core.progress import Cancelled
-
-EXIT_ERROR, EXIT_CANCELLED = 1, 130
 
 
 def reconstruct(
@@ -82,17 +79,9 @@ def reconstruct(
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code: 0 done, 1 an error the user can mend, 2 wrong arguments, 130 cancelled."""
-    as_json = "--progress json" in " ".join(arguments).replace("=", " ")
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    try:
-        tyro.cli(reconstruct, prog="python -m amb3r_open3d", args=list(arguments) or ["--help"], config=config)
-    except Amb3rError as error:
-        report_error(type(error).__name__, str(error), as_json=as_json)
-        return EXIT_ERROR
-    except (Cancelled, KeyboardInterrupt):
-        report_error("Cancelled", "cancelled; the output was not written", as_json=as_json)
-        return EXIT_CANCELLED
-    return 0
+    words = list(arguments) or ["--help"]
+    return exit_code(lambda: tyro.cli(reconstruct, prog="python -m amb3r_open3d", args=words, config=config), arguments)
 
 
 if __name__ == "__main__":
