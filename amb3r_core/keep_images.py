@@ -17,6 +17,8 @@ from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene import Reconstruction, UInt8, View
 
 JPEG_QUALITY = 95
+WHOLLY_USABLE = 0.999
+"""A pixel of a straightened mask counts where all the pixels it was mixed from do."""
 LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".heic", ".heif", ".webp"})
 
 
@@ -43,7 +45,7 @@ def keep_images(
             path = frame.path
         else:
             path = _write_image(frame, view, k1, folder / "images", taken)
-        views.append(replace(view, path=str(path), mask_path=_write_mask(frame, path, folder / "masks")))
+        views.append(replace(view, path=str(path), mask_path=_write_mask(frame, view, k1, folder / "masks")))
     return replace(reconstruction, views=tuple(views))
 
 
@@ -70,12 +72,17 @@ def _undistorted(rgb: UInt8, view: View, k1: float) -> UInt8:
     return np.ascontiguousarray(uint8_array(straight.round().clamp(0, 255)).transpose(1, 2, 0))
 
 
-def _write_mask(frame: Frame, image: Path, folder: Path) -> str | None:
+def _write_mask(frame: Frame, view: View, k1: float, folder: Path) -> str | None:
+    """The mask as `folder`/NAME.png, where NAME is the photo's whole name: `a.jpg` and `a.png` both keep theirs."""
     if frame.decode_mask is None:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{image.stem}.png"
-    Image.fromarray(frame.decode_mask().astype(np.uint8) * 255).save(path)
+    mask = frame.decode_mask()
+    if k1 != 0.0:
+        straight = undistort(torch.as_tensor(mask).float()[None], torch.as_tensor(view.camera.K), k1)
+        mask = uint8_array(straight[0] > WHOLLY_USABLE).astype(np.bool_)
+    path = folder / f"{frame.name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path)
     return str(path)
 
 

@@ -335,7 +335,8 @@ class Reconstruction:
 class PointCloud:
     """Coloured world points: points (M, 3) float32, colors (M, 3) uint8, confidence (M,) float32 >= 1, view_index (M,) int32.
 
-    radius (M,) float32: half the footprint of the pixel each point came from, in the points' unit.
+    radius (M,) float32: half the footprint of the pixel each point came from, in the points' unit, and in a thinned cloud
+    at least half a voxel.
     """
 
     points: Float32
