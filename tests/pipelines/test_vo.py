@@ -10,7 +10,7 @@ from amb3r_core.images import frames_from_arrays
 from amb3r_core.pipelines.vo import VisualOdometry, VoConfig, run_vo
 from amb3r_core.progress import Cancelled
 from tests.paths import shared_scene
-from tests.pipelines.fake_model import FakeModel, FakePickyModel, FakeRefinableModel, FakeStoppingModel
+from tests.pipelines.fake_model import FakeModel, FakeObedientModel, FakePickyModel, FakeRefinableModel, FakeStoppingModel
 from tests.pipelines.fake_scenes import BoxScene, RgbdScene, block_loop, orbit_path, room_boxes, street
 from tests.pipelines.scoring import end_drift, path_length, position_error
 
@@ -42,13 +42,15 @@ def test_noise_of_two_percent_gives_a_path_within_two_percent(kind, noise, tmp_p
 
 
 @pytest.mark.slow
-def test_coming_back_to_old_places_closes_a_loop(tmp_path):
+@pytest.mark.parametrize("kind", [FakeModel, FakeObedientModel])
+def test_coming_back_to_old_places_closes_a_loop(kind, tmp_path):
     truth, lap = block_loop(150, turns=1.25), round(149 / 1.25)
     drifts = {}
     for reentry in ("on", "off"):
         config = VoConfig()
         config = replace(config, resample=replace(config.resample, reentry=reentry, loop_gap=50))
-        scene = run(truth, tmp_path / reentry, config, noise=0.02, bend_deg_per_m=0.2, long_side_px=32)
+        model = kind(truth, noise=0.02, bend_deg_per_m=0.2, long_side_px=32)
+        scene = run_vo(model, truth.frames(), tmp_path / reentry, config=config).reconstruction
         drifts[reentry] = end_drift(scene, truth, lap)
     assert drifts["off"] > 3 * drifts["on"]
 
