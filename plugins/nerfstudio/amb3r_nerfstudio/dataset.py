@@ -4,6 +4,7 @@ transforms.json                     poses (OpenGL camera axes), intrinsics at th
 images/ images_2/ images_4/ ...     upright photos and their downscaled copies
 depth/ depths_2/ ...                z-depth in thousandths of the unit, 16 bits, 0 = unknown
 masks/ masks_2/ ...                 0 = ignore; only when something is masked
+preview.png                         the points from above, and the cameras; only when asked for
 sparse_pc.ply splat_init.ply        seed points, and gaussians that are worth looking at without training
 colmap/sparse/0                     cameras, poses and tracks, in the reconstruction's own world
 """
@@ -34,6 +35,7 @@ from amb3r_nerfstudio.frame_files import (
     write_frame_masks,
     write_frames,
 )
+from amb3r_nerfstudio.preview import write_preview
 from amb3r_nerfstudio.publish import DATASET_MARK, TRANSFORMS, published
 from amb3r_nerfstudio.seed import SeedConfig, evenly, fused_points, splat_vertices
 
@@ -48,7 +50,9 @@ class DatasetConfig:
 
     world: "gravity" turns z up where up is known; "first-camera" keeps the reconstruction's world. intrinsics: "shared" writes
     one camera for all frames when all are equal. images: "reference" names the photos where they are and writes no downscales.
-    mask_radius: share of half the image's diagonal inside which pixels count. eval_names: views to evaluate on.
+    mask_radius: share of half the image's diagonal inside which pixels count. confidence_masks: "write" also masks pixels that
+    have no depth or too little confidence. preview: "write" adds a picture of the points from above. eval_names: views to
+    evaluate on.
     """
 
     seed: SeedConfig = field(default_factory=SeedConfig)
@@ -60,6 +64,8 @@ class DatasetConfig:
     intrinsics: Literal["shared", "per-frame"] = "shared"
     images: Literal["copy", "reference"] = "copy"
     mask_radius: float = 1.0
+    confidence_masks: Literal["write", "omit"] = "omit"
+    preview: Literal["write", "omit"] = "omit"
     eval_names: frozenset[str] = frozenset()
 
 
@@ -99,13 +105,16 @@ def _write(
     depths = (
         write_depths(reconstruction, partial, frames, config.seed.min_confidence, debug=config.depth_debug) if has_depth else None
     )
-    masks = write_frame_masks(reconstruction, partial, frames, config.mask_radius)
+    min_weight = config.seed.min_confidence if config.confidence_masks == "write" else None
+    masks = write_frame_masks(reconstruction, partial, frames, config.mask_radius, min_weight)
     if config.images == "copy":
         _write_downscales(partial, frames, depths.names if depths else (), masks, config.num_downscales)
     monitor(Progress(stage=STAGE, message="points"))
     cloud = empty_cloud() if reconstruction.dense is None else fused_points(reconstruction, config.seed, monitor)
     n_points = _write_seed(reconstruction, partial, evenly(cloud, config.seed.points), world)
     n_splats = _write_splats(reconstruction, partial, _splat_points(reconstruction, config.seed, monitor), world)
+    if config.preview == "write":
+        write_preview(reconstruction, cloud, world, partial)
     if config.colmap == "write":
         monitor(Progress(stage=STAGE, message="tracks"))
         write_colmap(reconstruction, partial / COLMAP_FOLDER, frames, cloud)

@@ -115,20 +115,42 @@ def write_downscaled(folder: Path, frames: Sequence[FrameImage], factor: int) ->
             image.crop((0, 0, width * factor, height * factor)).reduce(factor).save(target / frame.name, quality=JPEG_QUALITY)
 
 
-def write_frame_masks(reconstruction: Reconstruction, folder: Path, frames: Sequence[FrameImage], radius: float) -> list[str]:
-    """Writes `masks/` for all frames or none; radius: share of half the diagonal inside which pixels count, 1 = all."""
+def write_frame_masks(
+    reconstruction: Reconstruction, folder: Path, frames: Sequence[FrameImage], radius: float, min_weight: float | None = None
+) -> list[str]:
+    """Writes `masks/` for all frames or none.
+
+    radius: share of half the diagonal inside which pixels count, 1 = all. min_weight: pixels without depth, or with a smaller
+    confidence weight, count no more; None = they do.
+    """
     placed = [PlacedImage(frame.name, frame.camera) for frame in frames]
     names = write_masks(reconstruction, folder, placed)
-    if radius >= 1.0:
+    if radius >= 1.0 and min_weight is None:
         return names
     masks = [_read_mask(folder / name) for name in names] or [
         np.full((frame.camera.height, frame.camera.width), 255, np.uint8) for frame in frames
     ]
     names = [f"masks/{Path(frame.name).stem}.png" for frame in frames]
     (folder / "masks").mkdir(exist_ok=True)
-    for name, mask in zip(names, masks, strict=True):
-        write_png(folder / name, np.where(_circle(mask.shape, radius), mask, 0).astype(np.uint8))
+    for index, (name, mask) in enumerate(zip(names, masks, strict=True)):
+        counts = (mask > 0) & _circle(mask.shape, radius)
+        if min_weight is not None:
+            counts &= _trusted(reconstruction, index, mask.shape, min_weight)
+        write_png(folder / name, np.where(counts, 255, 0).astype(np.uint8))
     return names
+
+
+def _trusted(reconstruction: Reconstruction, index: int, shape: tuple[int, ...], min_weight: float) -> NDArray[np.bool_]:
+    """Which pixels of the photo (H, W) have depth that is confident enough; the nearest of the dense map tells."""
+    dense = reconstruction.dense
+    if dense is None:
+        raise InputError("this scene holds cameras only, no confidence to mask by: leave --confidence-masks out")
+    part = reconstruction.views[index].crop.slices
+    known = (np.asarray(dense.depth[index])[part] > 0) & (dense.weight(index)[part] >= min_weight)
+    rows, columns = (
+        ((np.arange(size) + 0.5) * coarse / size).astype(np.intp) for size, coarse in zip(shape, known.shape, strict=True)
+    )
+    return known[np.ix_(rows, columns)]
 
 
 def write_downscaled_masks(folder: Path, names: Sequence[str], factor: int) -> None:

@@ -22,6 +22,7 @@ from amb3r_core.work import job_key, work_folder
 from amb3r_nerfstudio.dataset import DatasetConfig, WrittenDataset, write_dataset
 from amb3r_nerfstudio.equirect import perspective_crops
 from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, joined
+from amb3r_nerfstudio.key_frames import key_frames
 from amb3r_nerfstudio.publish import check_target
 from amb3r_nerfstudio.seed import SeedConfig
 
@@ -76,12 +77,18 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     """Leave out images whose variance of the Laplacian is below this (25 drops only smears); 0: none."""
     random_seed: int = 0
     """The same input, options and seed give the same dataset."""
+    eval_random_seed: int | None = None
+    """Accepted; frames are chosen by sharpness and evenly, not by chance."""
+    key_frame_distance: float = 0.0
+    """Leave frames out of the dataset whose camera is nearer than this to the last one kept, in the scene's unit; 0: none."""
     crop_factor: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """Shares of the images to cut off before anything else: top, bottom, left, right."""
     crop_bottom: float = 0.0
     """Share to cut off at the bottom; the same as --crop-factor 0 SHARE 0 0."""
     percent_radius_crop: float = 1.0
     """Mask what lies outside this share of half the diagonal; 1: nothing."""
+    confidence_masks: bool = False
+    """Mask pixels without depth or below --min-confidence. Nothing here knows sky from other doubt: --masks takes a sky mask."""
 
     num_downscales: int = 3
     """How often to halve: images_2, images_4, images_8, with depths_N and masks_N."""
@@ -93,6 +100,8 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     """Accepted: the same as --depth."""
     include_depth_debug: bool = False
     """Also write depth_debug/: photo beside depth, to look at."""
+    preview: bool = False
+    """Also write preview.png: points and cameras from above (along z)."""
     write_colmap: bool = True
     """Also write colmap/sparse/0 with tracks."""
     points: int = 150_000
@@ -123,7 +132,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
             if self.eval_data is not None:
                 raise InputError("--eval-data needs photos or a video as --data: a finished scene cannot take more views")
             scene = load_scene(self.data)
-            return scene, write_dataset(scene, self.output_dir, self._dataset_config(frozenset()), monitor)
+            return scene, self._written(scene, frozenset(), monitor)
         options = self._options()
         inputs = [self.data] if self.eval_data is None else [self.data, self.eval_data]
         key = job_key(
@@ -135,7 +144,13 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
             shutil.rmtree(keep, ignore_errors=True)
             scene = run_job(Job(inputs=frames, options=options, work=work, keep=keep), monitor)
             scene = replace(scene, video=video)
-            return scene, write_dataset(scene, self.output_dir, self._dataset_config(eval_names), monitor)
+            return scene, self._written(scene, eval_names, monitor)
+
+    def _written(self, scene: Reconstruction, eval_names: frozenset[str], monitor: Monitor) -> WrittenDataset:
+        if self.key_frame_distance < 0:
+            raise InputError(f"--key-frame-distance {self.key_frame_distance:g}: a distance of 0 or more is wanted")
+        chosen = key_frames(scene, self.key_frame_distance, always=eval_names)
+        return write_dataset(chosen, self.output_dir, self._dataset_config(eval_names), monitor)
 
     def _frames(
         self, options: ReconstructOptions, work: Path, monitor: Monitor
@@ -204,6 +219,8 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
             intrinsics="shared" if self.use_single_camera_mode else "per-frame",
             images="reference" if self.skip_image_processing else "copy",
             mask_radius=self.percent_radius_crop,
+            confidence_masks="write" if self.confidence_masks else "omit",
+            preview="write" if self.preview else "omit",
             eval_names=eval_names,
         )
 
@@ -211,6 +228,8 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
         n_all = reconstruction.n_views + len(reconstruction.unregistered)
         rows = {"poses": f"found for {reconstruction.n_views / max(n_all, 1):.1%} of the images"}
         rows |= summary_rows(reconstruction, written.n_points, list_all=self.verbose)
+        if written.n_frames < reconstruction.n_views:
+            rows["frames"] = f"{written.n_frames}, the others stand nearer than {self.key_frame_distance:g} to one of these"
         rows["splats"] = f"{written.n_splats:,}"
         rows["intrinsics"] = "one camera for all frames" if written.has_shared_intrinsics else "one camera per frame"
         if written.depth is not None:

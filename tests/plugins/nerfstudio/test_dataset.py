@@ -143,6 +143,25 @@ def test_equal_cameras_are_shared_and_different_ones_never(room: Room, folder: P
     assert "w" not in document(tmp_path / "b")
 
 
+def test_confidence_masks_ignore_pixels_without_trusted_depth(room: Room, tmp_path: Path):
+    dense = room.reconstruction.dense
+    depth, confidence = dense.depth.copy(), dense.confidence.copy()
+    depth[:, :10] = 0.0
+    confidence[:, 10:20] = 1.01
+    doubtful = replace(room.reconstruction, dense=replace(dense, depth=depth, confidence=confidence))
+    config = DatasetConfig(seed=replace(SEED, min_confidence=0.5), confidence_masks="write", num_downscales=1)
+    write_dataset(doubtful, tmp_path / "out", config)
+    for frame in document(tmp_path / "out")["frames"]:
+        mask = pixels(tmp_path / "out" / frame["mask_path"])
+        assert mask.shape == (frame["h"], frame["w"])
+        assert (tmp_path / "out" / "masks_2" / Path(frame["mask_path"]).name).is_file()
+        limit = round(20 * frame["h"] / depth.shape[1])
+        assert (mask[:limit] == 0).all()
+        assert (mask[limit:] == 255).mean() > 0.99
+    with pytest.raises(InputError, match="leave --confidence-masks out"):
+        write_dataset(without_dense(room.reconstruction), tmp_path / "none", config)
+
+
 def test_masks_come_for_all_frames_at_all_sizes(room: Room, tmp_path: Path):
     scene = room.reconstruction
     half = np.zeros((scene.views[0].camera.height, scene.views[0].camera.width), np.uint8)
