@@ -1,6 +1,8 @@
 """Measures the incremental pipelines over a model that knows the truth: memory, time per frame, drift, accuracy.
 
 `python benchmarks/pipelines.py long --frames 2000` | `loop` | `accuracy`. Times are of the pipeline itself, the model excluded.
+`real --scene FOLDER --pipeline vo|sfm|auto --model colmap --work WORK`: a real model against a ground-truth folder; stopped and
+started again with the same work folder it goes on.
 """
 
 import argparse
@@ -16,9 +18,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from amb3r_core.evaluate import score_poses
 from amb3r_core.images import Frame
+from amb3r_core.job import Job, run_job
+from amb3r_core.options import PipelineName, ReconstructOptions
 from amb3r_core.pipelines.sfm import run_sfm
 from amb3r_core.pipelines.vo import VisualOdometry, VoConfig, run_vo
+from amb3r_core.progress import silent
 from tests.paths import SHARED
 from tests.pipelines.fake_model import FakeDescribingModel, FakeModel
 from tests.pipelines.fake_scenes import BoxScene, RgbdScene, block_loop, orbit_path, room_boxes, shuffled, street
@@ -96,17 +102,35 @@ def accuracy() -> None:
                 )
 
 
+def real(scene: Path, pipeline: PipelineName, model: str, work: Path) -> None:
+    """Pose accuracy of a pipeline with a real model; the wall seconds are those of this start alone."""
+    options = ReconstructOptions(model=model, pipeline=pipeline)
+    started = time.perf_counter()
+    result = run_job(Job(inputs=[scene / "images"], options=options, work=work, keep=None), silent)
+    print(f"{scene.name}, {model}: {time.perf_counter() - started:.0f} s")
+    print(*result.provenance.notes, sep="\n")
+    print(score_poses(result, scene))
+    for view in result.unregistered:
+        print(f"{view.name}: {view.reason}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["long", "loop", "accuracy"])
+    parser.add_argument("what", choices=["long", "loop", "accuracy", "real"])
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--scene", type=Path, default=SHARED / "data" / "dev" / "7s_a_few")
+    parser.add_argument("--pipeline", choices=["auto", "one-shot", "vo", "sfm"], default="auto")
+    parser.add_argument("--model", default="colmap")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "amb3r-benchmark")
     options = parser.parse_args()
     if options.what == "long":
         long_run(options.frames, options.width)
     elif options.what == "loop":
         loop(options.seeds)
+    elif options.what == "real":
+        real(options.scene, options.pipeline, options.model, options.work / options.scene.name / options.pipeline)
     else:
         accuracy()
 
