@@ -3,11 +3,15 @@
     python benchmarks/network.py [--views 4] [--size 518x392] [--dtype float32|bfloat16|both] [--passes full|answer]
                                  [--weights FILE]
 
-The peak rate is that of a matrix product of the same dtype, sampled between steps of the network all through the run, so that
-a busy machine slows both alike. Only products that run are counted (linear layers, convolutions, attention), after the clock
-has stopped: norms, activations and memory traffic lower a part's share. Every dtype runs in a process of its own, which maps
-its weights from a file as a user's does; the memory is the most that process ever held, its libraries, weights and the mapped
-pages it read included.
+The peak rate is that of a matrix product of the same dtype, by the faster of torch's two kernels, sampled between steps of the
+network all through the run, so that a busy machine slows both alike. Only products that run are counted (linear layers,
+convolutions, attention), after the clock has stopped: norms, activations and memory traffic lower a part's share. What lies
+below the others does so for a reason: the camera head works on one token per view, so that it waits for its weights to come
+from memory, or at first from disk; and of a bfloat16 network the heads and the point transformer compute in float32, as
+published, and so does attention on a CPU without AMX tiles, where torch's bfloat16 kernel for it is the slower one.
+
+Every dtype runs in a process of its own, which maps its weights from a file as a user's does; the memory is the most that
+process ever held, its libraries, weights and the mapped pages it read included.
 
 Weights are synthetic, made in a process of their own: into FILE, if it is not there, else into a file that goes at the end
 (6.3 GB). With them the second pass is chaotic, as points that move by a thirtieth of a voxel change the depth by a tenth: the

@@ -16,14 +16,13 @@ from amb3r_core.models.amb3r.precision import compute_dtype, set_dtype
 RUNTIME_BYTES = 0.65e9
 """What the process holds without the network: torch and its libraries.
 
-This and the next four leave room above most peaks measured on a CPU in float32 with views of 518 x 392: 0.55, 0.82 and 2.3 GB
-beyond this and the weights for 1, 2 and 4 views, estimated as 0.6, 1.2 and 2.2 GB.
+This and the next four leave some room above the peaks measured on a CPU with views of 518 x 392, see `tests`.
 """
-BYTES_PER_TOKEN = {torch.float32: 300e3, torch.bfloat16: 270e3, torch.float16: 270e3}
+BYTES_PER_TOKEN = {torch.float32: 100e3, torch.bfloat16: 90e3, torch.float16: 90e3}
 """Most that all activations alive at once take; four tapped features of 2 x 1024 float32 are 32 kB of it."""
-BYTES_PER_BACKEND_TOKEN = 150e3
-"""More than that while the back end runs: features at 2 x 2 points per token, their voxels, and the maps that shrink them."""
-BYTES_PER_CHUNK_PIXEL = 600.0
+BYTES_PER_BACKEND_TOKEN = 30e3
+"""What the second pass holds besides: the first pass's tokens, and the features it injects."""
+BYTES_PER_CHUNK_PIXEL = 1700.0
 """The dense head's last layers, per pixel of the views it works on at a time."""
 BYTES_PER_PIXEL = 60.0
 """Images, depth, points and confidences of two passes."""

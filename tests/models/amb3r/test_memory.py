@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pytest
 import torch
 
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
@@ -19,6 +20,13 @@ from amb3r_core.models.amb3r.precision import set_dtype
 
 GIB = 2**30
 LOAD = Load(n_views=8, height=392, width=518, dtype=torch.float32)
+MEASURED = [
+    (torch.float32, 4, 7.40),
+    (torch.bfloat16, 2, 4.98),
+    (torch.bfloat16, 4, 5.26),
+    (torch.bfloat16, 8, 5.45),
+]
+"""Peaks of a process that maps its weights and runs both passes on a CPU, from `benchmarks/network.py`."""
 
 
 def test_the_weights_are_counted_as_they_will_be_held() -> None:
@@ -29,6 +37,17 @@ def test_the_weights_are_counted_as_they_will_be_held() -> None:
     in_float32 = ("_head.", "projector.", "point_transformer.")
     halved = sum(size for name, size in read.items() if not any(part in name for part in in_float32))
     assert abs(weight_bytes(LARGE, torch.float32) - weight_bytes(LARGE, torch.bfloat16) - 2 * halved) < 0.01 * halved
+
+
+@pytest.mark.parametrize(("dtype", "n_views", "measured_gb"), MEASURED)
+def test_the_estimate_is_a_little_above_what_was_measured(dtype: torch.dtype, n_views: int, measured_gb: float) -> None:
+    estimated = sum(estimate(replace(LOAD, dtype=dtype, n_views=n_views))) / 1e9
+    assert measured_gb <= estimated <= 1.1 * measured_gb
+
+
+def test_eight_views_fit_where_they_should() -> None:
+    assert sum(estimate(LOAD)) < 11e9
+    assert sum(estimate(replace(LOAD, dtype=torch.bfloat16))) < 6.5e9
 
 
 def test_more_views_more_pixels_and_wider_numbers_take_more() -> None:
