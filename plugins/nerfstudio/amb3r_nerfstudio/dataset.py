@@ -35,6 +35,7 @@ from amb3r_nerfstudio.frame_files import (
     write_frame_masks,
     write_frames,
 )
+from amb3r_nerfstudio.gravity import levelled
 from amb3r_nerfstudio.preview import write_preview
 from amb3r_nerfstudio.publish import DATASET_MARK, TRANSFORMS, published
 from amb3r_nerfstudio.seed import SeedConfig, evenly, fused_points, splat_vertices
@@ -48,8 +49,9 @@ STAGE = "write dataset"
 class DatasetConfig:
     """What the dataset holds.
 
-    world: "gravity" turns z up where up is known; "first-camera" keeps the reconstruction's world. intrinsics: "shared" writes
-    one camera for all frames when all are equal. images: "reference" names the photos where they are and writes no downscales.
+    world: "gravity" turns z up where up is known, by level surfaces or else the cameras' mean up; "first-camera" keeps the
+    reconstruction's world. intrinsics: "shared" writes one camera for all frames when all are equal. images: "reference" names
+    the photos where they are and writes no downscales.
     mask_radius: share of half the image's diagonal inside which pixels count. confidence_masks: "write" also masks pixels that
     have no depth or too little confidence. preview: "write" adds a picture of the points from above. eval_names: views to
     evaluate on.
@@ -98,7 +100,10 @@ def write_dataset(
 def _write(
     reconstruction: Reconstruction, partial: Path, folder: Path, config: DatasetConfig, monitor: Monitor
 ) -> WrittenDataset:
-    world = z_up_from_world(reconstruction) if config.world == "gravity" else np.eye(4)
+    world, up_source = np.eye(4), None
+    if config.world == "gravity":
+        reconstruction, up_source = levelled(reconstruction)
+        world = z_up_from_world(reconstruction)
     monitor(Progress(stage=STAGE, message="images"))
     frames = write_frames(reconstruction, partial, eval_names=config.eval_names, reference=config.images == "reference")
     has_depth = reconstruction.dense is not None and config.depth == "write"
@@ -119,6 +124,7 @@ def _write(
         monitor(Progress(stage=STAGE, message="tracks"))
         write_colmap(reconstruction, partial / COLMAP_FOLDER, frames, cloud)
     document = _document(reconstruction, frames, world, depths, masks, has_seed=n_points > 0, has_splats=n_splats > 0)
+    document["amb3r"]["up_from"] = up_source
     is_shared = config.intrinsics == "shared" and _share_intrinsics(document, frames)
     write_sidecar(partial, reconstruction, {"dataset": DATASET_MARK})
     write_json(partial / TRANSFORMS, document)

@@ -115,7 +115,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     distance_quantile: float = 0.99
     """Share of the points to keep, nearest to their cameras first."""
     world: Literal["gravity", "first-camera"] = "gravity"
-    """gravity: z is up. first-camera: the world of the reconstruction."""
+    """gravity: z is up, by level surfaces or else the cameras. first-camera: the world of the reconstruction."""
 
     def __post_init__(self) -> None:
         """Nothing is written before everything is known, so the folders of the base class are not made here."""

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amb3r_nerfstudio.dataset import DatasetConfig, write_dataset
+from amb3r_nerfstudio.gravity import levelled
 from amb3r_nerfstudio.seed import SeedConfig
 
 from amb3r_core.conventions import opencv_to_opengl
 from amb3r_core.export.nerfstudio import z_up_from_world
 from amb3r_core.export.png import write_png
+from amb3r_core.scene import Reconstruction
 from tests.fakes import Room, fake_room
 
 pytest.importorskip("nerfstudio")
@@ -40,8 +42,13 @@ def parse(folder: Path, **changes: object):
     )
 
 
+def dataset_world(scene: Reconstruction) -> np.ndarray:
+    """From the scene's world to the dataset's, (4, 4)."""
+    return z_up_from_world(levelled(scene)[0])
+
+
 def true_poses(room: Room) -> np.ndarray:
-    world = z_up_from_world(room.reconstruction)
+    world = dataset_world(room.reconstruction)
     return opencv_to_opengl(world @ room.reconstruction.cam_to_world)[:, :3]
 
 
@@ -52,7 +59,7 @@ def test_poses_come_back_in_metres_through_our_parser(exact_room: Room, exact_da
     baselines = np.linalg.norm(np.diff(poses[:, :, 3], axis=0), axis=1) / np.linalg.norm(np.diff(truth[:, :, 3], axis=0), axis=1)
     assert np.abs(baselines - 1).max() <= 1e-6
     assert outputs.dataparser_scale == 1.0
-    assert np.allclose(outputs.dataparser_transform, z_up_from_world(exact_room.reconstruction)[:3], atol=1e-6)
+    assert np.allclose(outputs.dataparser_transform, dataset_world(exact_room.reconstruction)[:3], atol=1e-6)
     camera = exact_room.reconstruction.views[0].camera
     assert np.allclose(outputs.cameras.cx.numpy(), camera.cx + 0.5)
     assert len(outputs.metadata["points3D_xyz"]) == len(outputs.metadata["points3D_rgb"]) > 3000

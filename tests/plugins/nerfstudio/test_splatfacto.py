@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amb3r_nerfstudio.dataset import DatasetConfig, write_dataset
+from amb3r_nerfstudio.gravity import levelled
 from amb3r_nerfstudio.seed import SeedConfig
 from amb3r_nerfstudio.to_metric import Similarity, moved_splat, restore
 
@@ -133,7 +134,7 @@ def test_our_splats_show_views_they_have_not_seen_without_training(tmp_path: Pat
         errors = []
         for index in set(range(13)) - set(kept):
             view = scene.views[index]
-            pose = opencv_to_opengl(z_up_from_world(scene) @ view.cam_to_world)[:3].astype(np.float32)
+            pose = opencv_to_opengl(z_up_from_world(levelled(seen)[0]) @ view.cam_to_world)[:3].astype(np.float32)
             camera = Cameras(
                 torch.from_numpy(pose)[None], view.camera.fx, view.camera.fy, view.camera.cx + 0.5, view.camera.cy + 0.5, 128, 96
             )
