@@ -12,6 +12,8 @@ from amb3r_core.progress import Cancelled, Monitor, Progress, silent
 ProgressStyle = Literal["bar", "json", "none"]
 EXIT_ERROR = 1
 EXIT_CANCELLED = 130
+LONGEST_STAGE = 12
+"""Characters a narrow window leaves to the stages' names, which say more than the notes beside them."""
 
 
 def exit_code(
@@ -30,10 +32,6 @@ def exit_code(
     except (Cancelled, KeyboardInterrupt):
         report_error("Cancelled", "cancelled; the output was not written", as_json=as_json)
         return EXIT_CANCELLED
-
-
-LONGEST_STAGE = 12
-"""Characters a narrow window leaves to the stages' names, which say more than the notes beside them."""
 
 
 @contextmanager
