@@ -32,6 +32,14 @@ def test_there_is_one_aligned_feature_per_patch(n_scenes: int, n_views: int) -> 
     assert aligned.isfinite().all()
 
 
+def test_views_one_after_another_give_what_all_at_once_do() -> None:
+    backend = build()
+    at_once = backend(*inputs(2, 3)).detach()
+    with torch.inference_mode():
+        one_by_one = backend(*inputs(2, 3))
+    assert torch.allclose(at_once, one_by_one, atol=1e-5)
+
+
 def test_a_fresh_back_end_injects_nothing() -> None:
     backend = build()
     aligned = torch.randn(1, 2, 5, TINY_BACKEND.channels)

@@ -36,6 +36,15 @@ def test_constant_features_stay_constant_however_few_voxels_there_are(n_voxels: 
     assert torch.allclose(found, torch.tensor(3.0))
 
 
+def test_points_in_portions_get_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    voxels, features = positions(40, n_scenes=2), torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    points = wavy_surface(23, seed=1).expand(2, -1, -1).clone()
+    points[0, 5] = torch.nan
+    whole = interpolate_voxels(points, voxels, features, n_neighbours=16, ops=OPS)
+    monkeypatch.setattr("amb3r_core.voxel.interpolate.ROWS_AT_ONCE", 7)
+    assert torch.equal(interpolate_voxels(points, voxels, features, n_neighbours=16, ops=OPS), whole)
+
+
 def test_scenes_do_not_see_each_other() -> None:
     points = wavy_surface(20, seed=1).expand(2, -1, -1)
     features = torch.cat([torch.zeros(20, 1), torch.ones(20, 1)])

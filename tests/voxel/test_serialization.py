@@ -19,6 +19,14 @@ def test_full_patches_borrow_nothing_and_a_small_scene_is_one_patch() -> None:
     assert plan.rows.tolist() == list(range(11))
 
 
+def test_chunks_are_all_patches_in_order_in_portions_of_one_length() -> None:
+    plan = plan_patches(torch.arange(31), [26, 3, 2], size=4)
+    chunks = list(plan.chunks(9))
+    assert [tuple(chunk.shape) for chunk in chunks] == [(2, 4), (2, 4), (2, 4), (1, 4), (1, 3), (1, 2)]
+    assert torch.equal(torch.cat([chunk.flatten() for chunk in chunks]), plan.rows)
+    assert [tuple(chunk.shape) for chunk in plan.chunks(1)][:2] == [(1, 4), (1, 4)]
+
+
 def test_patches_do_not_mix_scenes_and_keep_every_voxel_once() -> None:
     counts = [3, 0, 9, 4, 130]
     order = torch.cat([torch.randperm(n) + start for n, start in zip(counts, (0, 3, 3, 12, 16), strict=True)])
