@@ -1,11 +1,12 @@
 """The dataset folder that Open3D's reconstruction examples read, written and read back.
 
-    color/00000.jpg  depth/00000.png  intrinsic.json  trajectory.log  trajectory.json  config.yml  amb3r.json
+    color/00000.jpg  depth/00000.png  intrinsic.json  trajectory.log  trajectory.json  config.yml  config.json  amb3r.json
 
 All frames share one pinhole camera, as those examples assume; views with other intrinsics are resampled onto it, which leaves
 depth along the optical axis as it is. `intrinsic.json` is for the voxel block grid, `intrinsic_unproject.json` for the
 functions `create_from_*`.
-`config.yml` holds what the t_reconstruction_system scripts must be told: `integrate.py --config config.yml`.
+`config.yml` holds what the t_reconstruction_system scripts must be told: `integrate.py --config config.yml`; `config.json` tells
+the older reconstruction_system scripts, whose mesh has its place in `scene/`.
 """
 
 import json
@@ -25,7 +26,6 @@ from amb3r_open3d.cameras import to_intrinsic, to_parameters
 from amb3r_open3d.convert import scene_from_rgbd
 from amb3r_open3d.grid import automatic_voxel_size
 from amb3r_open3d.scene import Scene
-from amb3r_open3d.yaml_options import dump_yaml
 
 Map = TypeVar("Map", UInt8, Float32)
 MARK = "amb3r.json"
@@ -47,7 +47,8 @@ def write_dataset(scene: Scene, folder: Path | str, *, overwrite: bool = False) 
         _write_cameras(scene, camera, partial)
         farthest = float(np.max(scene.dense.depth))
         settings = _config(target, depth_scale, farthest, automatic_voxel_size(scene))
-        (partial / "config.yml").write_text(dump_yaml(settings), encoding="utf-8")
+        (partial / "config.yml").write_text(_lines(settings), encoding="utf-8")
+        (partial / "config.json").write_text(json.dumps(_older_config(settings, target), indent=1), encoding="utf-8")
         record = {
             "names": scene.names,
             "depth_scale": depth_scale,
@@ -139,6 +140,19 @@ def _config(folder: Path, depth_scale: float, farthest: float, voxel_size: float
         "integrate_color": True,
         "device": "CPU:0",
     }
+
+
+def _lines(settings: Mapping[str, object]) -> str:
+    """One `key: value` to a line, which YAML and the simpler parser of Open3D's scripts both read; text is in quotes."""
+    texts = {key: f"'{value}'" if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    return "".join(f"{key}: {text}\n" for key, text in texts.items())
+
+
+def _older_config(settings: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """The keys of reconstruction_system, which unprojects pixels by their centres."""
+    kept = ("path_dataset", "depth_scale", "depth_min", "depth_max", "voxel_size")
+    intrinsic = str(folder.absolute() / "intrinsic_unproject.json")
+    return {key: settings[key] for key in kept} | {"path_intrinsic": intrinsic, "template_global_traj": "trajectory.log"}
 
 
 def _depth_scale(scene: Scene) -> float:

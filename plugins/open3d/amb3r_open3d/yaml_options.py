@@ -1,6 +1,5 @@
 """Options of a stage as a YAML file: one mapping of names to values, every key known, every value of its field's type."""
 
-from collections.abc import Mapping
 from dataclasses import Field, fields
 from pathlib import Path
 from types import UnionType
@@ -50,13 +49,8 @@ class YamlOptions:
         """Writes every option, in the order of the fields; the path. `InputError` for a value that YAML cannot hold."""
         values = {field.name: _to_plain(getattr(self, field.name), field.name) for field in fields(self)}
         with staged_file(Path(path), overwrite=overwrite) as partial:
-            partial.write_text(dump_yaml(values), encoding="utf-8")
+            partial.write_text(_yaml().safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return Path(path)
-
-
-def dump_yaml(values: Mapping[str, object]) -> str:
-    """The text of a YAML mapping, in the order given."""
-    return _yaml().safe_dump(dict(values), sort_keys=False, allow_unicode=True)
 
 
 def _to_plain(value: object, name: str) -> object:

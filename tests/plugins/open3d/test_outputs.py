@@ -14,10 +14,10 @@ from amb3r_open3d.scene import Scene
 
 from amb3r_core.errors import DependencyError, FormatError, InputError
 from amb3r_core.export import export_scene
-from tests.fakes import fake_room
+from tests.fakes import Room, fake_room
 from tests.paths import ROOT
 
-SYSTEM = Path(o3d.__file__).parent / "examples" / "t_reconstruction_system"
+SCRIPTS = Path(o3d.__file__).parent / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +70,63 @@ def test_a_scene_of_unknown_unit_fills_the_sixteen_bits(tmp_path: Path):
     assert np.abs(back.dense.depth / scene.dense.depth - 1).max() < 1e-3
 
 
+def run_open3ds_script(path: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs one of Open3D's example scripts as it is, in this process."""
+    script = SCRIPTS / path
+    monkeypatch.setattr(sys, "argv", [script.name, *arguments])
+    monkeypatch.syspath_prepend(str(script.parent))
+    runpy.run_path(str(script), run_name="__main__")
+
+
 @pytest.mark.slow
 def test_open3ds_own_integration_script_runs_on_the_dataset(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    scene.write_dataset(tmp_path / "set")
+    scene.write_dataset(tmp_path / "set: 1 # one")
     shown: list = []
     monkeypatch.setattr(o3d.visualization, "draw", shown.extend)
-    monkeypatch.setattr(sys, "argv", ["integrate.py", "--config", str(tmp_path / "set" / "config.yml")])
-    monkeypatch.syspath_prepend(str(SYSTEM))
     monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(SYSTEM / "integrate.py"), run_name="__main__")
+    config = tmp_path / "set: 1 # one" / "config.yml"
+    run_open3ds_script("t_reconstruction_system/integrate.py", "--config", str(config), monkeypatch=monkeypatch)
     assert len(shown[1].triangles) > 1000
+
+
+@pytest.mark.slow
+def test_open3ds_older_colour_map_script_runs_on_the_dataset(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    scene.write_dataset(tmp_path / "set")
+    (tmp_path / "set" / "scene").mkdir()
+    mesh = a3.FuseTSDF(a3.FuseTSDFOptions(voxel_size=0.12))(scene)
+    a3.write_mesh(mesh, tmp_path / "set" / "scene" / "integrated.ply", scene)
+    monkeypatch.setattr(o3d.visualization, "draw_geometries", lambda geometries: None)
+    script = "reconstruction_system/color_map_optimization_for_reconstruction_system.py"
+    config = str(tmp_path / "set" / "config.json")
+    run_open3ds_script(script, "--config", config, "--sample_rate", "2", monkeypatch=monkeypatch)
+    for stage in ("before", "after"):
+        coloured = o3d.io.read_triangle_mesh(tmp_path / "set" / "scene" / f"color_map_{stage}_optimization.ply")
+        assert np.asarray(coloured.vertex_colors).std() > 0.05
+
+
+@pytest.mark.slow
+def test_the_older_integration_loop_finds_the_walls(room: Room, scene: Scene, tmp_path: Path):
+    """As in the examples of Open3D: files, a trajectory, an RGBDImage and a TSDF volume."""
+    scene.write_dataset(tmp_path / "set")
+    intrinsic = o3d.io.read_pinhole_camera_intrinsic(tmp_path / "set" / "intrinsic.json")
+    trajectory = o3d.io.read_pinhole_camera_trajectory(tmp_path / "set" / "trajectory.log")
+    volume = o3d.pipelines.integration.UniformTSDFVolume(
+        length=8.0,
+        resolution=256,
+        sdf_trunc=0.12,
+        color_type=o3d.pipelines.integration.TSDFVolumeColorType.RGB8,
+        origin=np.array([-4.0, -4.0, -1.0]),
+    )
+    for index, parameters in enumerate(trajectory.parameters):
+        color = o3d.io.read_image(tmp_path / "set" / "color" / f"{index:05d}.jpg")
+        depth = o3d.io.read_image(tmp_path / "set" / "depth" / f"{index:05d}.png")
+        rgbd = o3d.geometry.RGBDImage.create_from_color_and_depth(
+            color, depth, depth_scale=1000.0, depth_trunc=10.0, convert_rgb_to_intensity=False
+        )
+        volume.integrate(rgbd, intrinsic, parameters.extrinsic)
+    vertices = np.asarray(volume.extract_triangle_mesh().vertices)
+    assert len(vertices) > 5000
+    assert np.median(room.distance_to_surface(vertices)) < 0.02
 
 
 @pytest.mark.skipif(o3d.__version__ < "0.20", reason="Open3D reads splats from 0.20 on")
