@@ -1,10 +1,14 @@
 """Held-out PSNR of splats on one real scene after equal iterations: our dataset against plain COLMAP poses and sparse points.
 
     python benchmarks/nerfstudio_psnr.py DATASET [--iterations 200] [--factor 8]
+    python benchmarks/nerfstudio_psnr.py large-room [--iterations 600]   # what training in metres costs in a large scene
 
 DATASET is a folder of ns-process-amb3r. Plain COLMAP (pycolmap: SIFT, exhaustive matching, incremental mapping, one pinhole
 camera) runs on the dataset's own images. Nerfstudio's trainer runs on the CPU with the tests' shims, on the downscaled images;
 every fifth image is held out. Three runs: stock splatfacto on COLMAP's data, stock splatfacto on ours, amb3r-splatfacto on ours.
+
+large-room is the tests' exact room, 40 m long, at 64x48. Four runs on one dataset: stock splatfacto scaled to 1 as Nerfstudio
+does, stock splatfacto in metres, ours in metres from the same seed points with fixed poses, and ours as it is.
 """
 
 import argparse
@@ -22,20 +26,34 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 os.environ["TORCH_COMPILE_DISABLE"] = "1"
 
 HELD_OUT_EVERY = 5
+LARGE = 8.0
+ROOM_VIEWS = 12
+
+Run = tuple[str, Any, Path, Any, int, dict[str, Any]]
+"""Name, trainer's config, dataset, data parser's config, downscale factor of the images, changes to the model's config."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--iterations", type=int, default=200)
+    parser.add_argument("--iterations", type=int)
     parser.add_argument("--factor", type=int, default=8)
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the runs, from 0; all when not given")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
+        if arguments.dataset == Path("large-room"):
+            train_all(chosen(large_room_runs(work), arguments.only), work, arguments.iterations or 600)
+            return
         plain = work / "plain"
         n_placed = write_plain_colmap(arguments.dataset, plain, work, arguments.factor)
         print(f"plain COLMAP places {n_placed} images")
-        compare(arguments.dataset, plain, work, arguments.iterations, arguments.factor)
+        runs = real_runs(arguments.dataset, plain, arguments.factor)
+        train_all(chosen(runs, arguments.only), work, arguments.iterations or 200)
+
+
+def chosen(runs: list[Run], only: list[int] | None) -> list[Run]:
+    return runs if only is None else [runs[number] for number in only]
 
 
 def write_plain_colmap(dataset: Path, folder: Path, work: Path, factor: int) -> int:
@@ -73,25 +91,62 @@ def write_plain_colmap(dataset: Path, folder: Path, work: Path, factor: int) -> 
     return len(frames)
 
 
-def compare(ours: Path, plain: Path, work: Path, iterations: int, factor: int) -> None:
-    """Trains the three and prints one line for each."""
-    import torch
+def real_runs(ours: Path, plain: Path, factor: int) -> list[Run]:
+    """Our dataset against plain COLMAP's."""
     from amb3r_nerfstudio.dataparser import Amb3rDataParserConfig
     from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
-    from tests.plugins.nerfstudio.training import our_config, splatfacto_on_cpu, stock_config, train, write_untrained_alexnet
+    from tests.plugins.nerfstudio.training import our_config, stock_config
+
+    stock = NerfstudioDataParserConfig(**held_out_split())
+    return [
+        ("COLMAP poses and points, splatfacto", stock_config(), plain, stock, 1, {}),
+        ("our dataset, splatfacto", stock_config(), ours, stock, factor, {}),
+        ("our dataset, amb3r-splatfacto", our_config(), ours, Amb3rDataParserConfig(**held_out_split()), factor, {}),
+    ]
+
+
+def large_room_runs(work: Path) -> list[Run]:
+    """One exact dataset, scaled by Nerfstudio and in metres."""
+    from amb3r_nerfstudio.dataparser import Amb3rDataParserConfig
+    from amb3r_nerfstudio.dataset import DatasetConfig, write_dataset
+    from amb3r_nerfstudio.seed import SeedConfig
+    from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
+    from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
+
+    from tests.fakes import fake_room
+    from tests.plugins.nerfstudio.training import our_config, stock_config
+
+    room = fake_room(ROOM_VIEWS, original_scale=1.0, images_folder=work / "photos").reconstruction
+    data = work / "large room"
+    write_dataset(room.scaled(LARGE, room.scale), data, DatasetConfig(seed=SeedConfig(points=4000, splats=8000)))
+    # transforms.json says not to turn the poses; scale and centre are the parsers' own
+    scaled = NerfstudioDataParserConfig(**held_out_split())
+    metres = Amb3rDataParserConfig(**held_out_split())
+    seeds = {"start_from_splats": False, "camera_optimizer": CameraOptimizerConfig(mode="off")}
+    return [
+        ("splatfacto, scaled to 1", stock_config(), data, scaled, 1, {}),
+        ("splatfacto, in metres", stock_config(), data, metres, 1, {}),
+        ("amb3r-splatfacto, in metres, from seeds, fixed poses", our_config(), data, metres, 1, seeds),
+        ("amb3r-splatfacto, in metres", our_config(), data, metres, 1, {}),
+    ]
+
+
+def held_out_split() -> dict[str, Any]:
+    return {"eval_mode": "interval", "eval_interval": HELD_OUT_EVERY, "load_3D_points": True}
+
+
+def train_all(runs: list[Run], work: Path, iterations: int) -> None:
+    """Trains them and prints one line for each."""
+    import torch
+
+    from tests.plugins.nerfstudio.training import splatfacto_on_cpu, train, write_untrained_alexnet
 
     torch.set_num_threads(1)
-    split: dict[str, Any] = {"eval_mode": "interval", "eval_interval": HELD_OUT_EVERY, "load_3D_points": True}
-    runs: list[tuple[str, Any, Path, Any, int]] = [
-        ("COLMAP poses and points, splatfacto", stock_config(), plain, NerfstudioDataParserConfig(**split), 1),
-        ("our dataset, splatfacto", stock_config(), ours, NerfstudioDataParserConfig(**split), factor),
-        ("our dataset, amb3r-splatfacto", our_config(), ours, Amb3rDataParserConfig(**split), factor),
-    ]
     with splatfacto_on_cpu(write_untrained_alexnet(work / "torch")):
-        for number, (name, config, data, parser, downscale) in enumerate(runs):
+        for number, (name, config, data, parser, downscale, model) in enumerate(runs):
             start = time.perf_counter()
-            trained = train(config, data, work / str(number), iterations, data=parser, downscale=downscale)
+            trained = train(config, data, work / str(number), iterations, data=parser, downscale=downscale, **model)
             print(
                 f"{name}: held-out {trained.psnr('eval'):.2f} dB, train {trained.psnr():.2f} dB, "
                 f"{trained.model.num_points} gaussians, {iterations} iterations, {time.perf_counter() - start:.0f} s",
