@@ -1,4 +1,7 @@
-"""Depth maps for training: thousandths of the unit in 16-bit PNG, 0 wherever the depth should teach nothing."""
+"""Depth maps for training: thousandths of the unit in 16-bit PNG, 0 wherever the depth should teach nothing.
+
+PNG and not floats in .npy, because Nerfstudio multiplies these by 0.001 just the same.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -98,7 +98,7 @@ def test_open3ds_older_colour_map_script_runs_on_the_dataset(scene: Scene, tmp_p
     monkeypatch.setattr(o3d.visualization, "draw_geometries", lambda geometries: None)
     script = "reconstruction_system/color_map_optimization_for_reconstruction_system.py"
     config = str(tmp_path / "set" / "config.json")
-    run_open3ds_script(script, "--config", config, "--sample_rate", "2", monkeypatch=monkeypatch)
+    run_open3ds_script(script, "--config", config, "--sample_rate", "3", monkeypatch=monkeypatch)
     for stage in ("before", "after"):
         coloured = o3d.io.read_triangle_mesh(tmp_path / "set" / "scene" / f"color_map_{stage}_optimization.ply")
         assert np.asarray(coloured.vertex_colors).std() > 0.05
