@@ -147,6 +147,19 @@ def test_frusta_stand_at_the_cameras(scene: Scene):
     assert len(lines.lines) == 8 * len(scene)
 
 
+def test_the_viewer_shows_the_mesh_or_the_points_with_the_cameras(mesh, scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    """What goes to Open3D's window; the window itself needs a display."""
+    shown: list = []
+    monkeypatch.setattr(o3d.visualization, "draw_geometries", lambda geometries, **options: shown.append(geometries))
+    a3.show(scene, mesh)
+    a3.show(scene)
+    assert [[type(one).__name__ for one in geometries] for geometries in shown] == [
+        ["TriangleMesh", "LineSet"],
+        ["PointCloud", "LineSet"],
+    ]
+    assert len(shown[0][0].triangles) == len(mesh.triangle.indices)
+
+
 @pytest.mark.slow
 def test_a_picture_of_the_mesh_looks_like_the_photo():
     if not a3.can_render():
