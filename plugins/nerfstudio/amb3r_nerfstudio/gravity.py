@@ -50,15 +50,16 @@ def level_up(normals: Float64, areas: Float64, guess: Float64) -> Float64 | None
 
 
 def surface_normals(reconstruction: Reconstruction) -> tuple[Float64, Float64]:
-    """Unit normals (M, 3) in the world, facing the cameras, and the area (M,) in the scene's unit that each stands for.
+    """Unit normals (M, 3) in the world, facing the cameras, and the area (M,) that each stands for, in the scene's unit squared.
 
-    They are those of blocks of pixels, for those of single pixels are mostly noise.
+    They are those of blocks of pixels, for those of single pixels are mostly noise. None of either without dense maps.
     """
     normals: list[NDArray[np.floating]] = [np.zeros((0, 3))]
     areas: list[NDArray[np.floating]] = [np.zeros(0)]
     dense = reconstruction.dense
-    for index, view in enumerate(reconstruction.views if dense is not None else ()):
-        assert dense is not None
+    if dense is None:
+        return normals[0], areas[0]
+    for index, view in enumerate(reconstruction.views):
         depth, camera = block_depth(np.asarray(dense.depth[index]), reconstruction.dense_camera(index))
         seen = normals_camera(camera, depth)
         known = np.isfinite(seen).all(axis=-1)
