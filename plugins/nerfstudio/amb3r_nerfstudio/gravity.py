@@ -19,6 +19,8 @@ LEAST_SHARE = 0.03
 """Share of all seen surface that has to be level before it is believed."""
 LEAST_PEAK = 0.3
 """Share of the surface within the first cone that has to lie within the last one; of evenly spread normals it is 0.07."""
+FAR = 2.0
+"""Surface farther than this many times a view's median depth weighs no more: what is far is large and least certain."""
 
 
 def levelled(reconstruction: Reconstruction) -> tuple[Reconstruction, UpSource | None]:
@@ -64,7 +66,8 @@ def surface_normals(reconstruction: Reconstruction) -> tuple[Float64, Float64]:
         seen = normals_camera(camera, depth)
         known = np.isfinite(seen).all(axis=-1)
         normals.append(seen[known] @ view.cam_to_world[:3, :3].T)
-        areas.append(depth[known] ** 2 / (camera.fx * camera.fy))
+        near = np.minimum(depth[known], FAR * np.median(depth[known])) if known.any() else depth[known]
+        areas.append(near**2 / (camera.fx * camera.fy))
     return np.concatenate(normals).astype(np.float64), np.concatenate(areas).astype(np.float64)
 
 
