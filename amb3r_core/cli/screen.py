@@ -83,7 +83,7 @@ def print_table(title: str, rows: Mapping[str, str]) -> None:
 @contextmanager
 def _bar() -> Generator[Monitor]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Task, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
     from rich.table import Column
 
@@ -97,15 +97,23 @@ def _bar() -> Generator[Monitor]:
     bars = Bars(*columns, console=Console(stderr=True), expand=True)
     tasks: dict[str, TaskID] = {}
 
+    def fill(last: list[Task]) -> None:
+        """A stage that could not count its steps is done when the next one begins."""
+        for task in last:
+            if task.total is None:
+                bars.update(task.id, total=max(task.completed, 1), completed=max(task.completed, 1))
+
     def show(progress: Progress, /) -> None:
         if not tasks:
             bars.start()  # an error before any work prints its line alone
         if progress.stage not in tasks:
+            fill(bars.tasks[-1:])
             tasks[progress.stage] = bars.add_task(progress.stage, total=None, note="")
         bars.update(tasks[progress.stage], completed=progress.done, total=progress.total or None, note=progress.message)
 
     try:
         yield show
+        fill(bars.tasks[-1:])
     finally:
         if tasks:
             bars.stop()
