@@ -8,8 +8,8 @@ network all through the run, so that a busy machine slows both alike. Only produ
 convolutions, attention), after the clock has stopped: norms, activations and memory traffic lower a part's share. What lies
 below the others does so for a reason: the camera head works on one token per view, so that it waits for its weights to come
 from memory, or at first from disk; the back end gathers, adds and normalizes rows of voxels between products, many of which
-are narrow; and of a bfloat16 network the heads and the point transformer compute in float32, as
-published, and so does attention on a CPU without AMX tiles, where torch's bfloat16 kernel for it is the slower one.
+are narrow; and of a bfloat16 network the heads and the point transformer compute in float32, as published, and so does
+attention on a CPU without AMX tiles, where torch's bfloat16 kernel for it is the slower one.
 
 Every dtype runs in a process of its own, which maps its weights from a file as a user's does; the memory is the most that
 process ever held, its libraries, weights and the mapped pages it read included.
