@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from amb3r_core.depth_maps import depth_edges, grazing_pixels
 from amb3r_core.errors import InputError
 from amb3r_core.progress import Monitor, silent, track
-from amb3r_core.scene import Dense, Float32, Reconstruction, transform_points
+from amb3r_core.scene import Dense, Float32, Floats, Reconstruction, transform_points
 from amb3r_core.visibility import DepthView, overlapping_views, sight
 from amb3r_open3d.scene import Scene
 from amb3r_open3d.stage import Stage
 from amb3r_open3d.yaml_options import YamlOptions
 
 Mask = NDArray[np.bool_]
+FARTHEST_HIDDEN = 2.0
+"""What lies up to so many times as far as a surface in front of it may well be hidden; what lies farther is rather wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,8 @@ class MaskDepthOptions(YamlOptions):
     pixels beside depth jumps of more than `max_depth_jump` (share of the farther depth). max_grazing_deg: drop surfaces seen at
     more than this angle from their normal; 90 keeps all. min_agreeing_views: how many OTHER views must have a surface within
     `depth_tolerance` (share of depth), asked of the `neighbour_views` that overlap most; lowered to half the number of views. A
-    pixel that more views see through than confirm is dropped too. A view that has a surface clearly in front (by more than
-    `free_space_tolerance`) cannot tell and is not asked. seen_once: what becomes of pixels that no view can tell about.
+    pixel that more views see through than confirm is dropped too. A view whose surface hides the pixel cannot tell and is not
+    asked, see `FARTHEST_HIDDEN`. seen_once: what becomes of pixels that no view can tell about.
     depth_max: drop what is farther, in scene units.
     """
 
@@ -141,10 +143,15 @@ class MaskDepth(Stage[Scene, Scene]):
             agreeing[seen.index] += seen.is_seen
             contradicting[seen.index] += seen.is_seen_through
             column, row = np.rint(seen.pixels).astype(np.intp).T
-            asked[seen.index] += judge.depth[row, column] > (1.0 - self.options.free_space_tolerance) * seen.z
+            asked[seen.index] += self._can_tell(judge.depth[row, column], seen.z)
         wanted = np.full(len(points), needed, dtype=np.int16)
         if self.options.seen_once == "keep":
             wanted = np.minimum(needed, asked)
         confirmed = np.zeros(known.shape, dtype=np.bool_)
         confirmed[known] = (agreeing >= wanted) & (contradicting <= agreeing)
         return confirmed
+
+    def _can_tell(self, judging: Float32, z: Floats) -> Mask:
+        """Whether views with depth `judging` (K,) can tell about points at depth z (K,): there is depth, and it hides nothing."""
+        is_hidden = (judging < (1.0 - self.options.free_space_tolerance) * z) & (judging > z / FARTHEST_HIDDEN)
+        return (judging > 0) & ~is_hidden

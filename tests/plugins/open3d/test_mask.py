@@ -44,6 +44,16 @@ def test_a_view_that_is_blocked_does_not_deny_what_lies_behind(scene: Scene):
     assert known(MaskDepth(MaskDepthOptions(edges=False))(scene)).mean() > 0.998
 
 
+def test_what_claims_to_lie_far_behind_everything_is_not_believed(room: Room, scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    depth = np.asarray(scene.dense.depth).copy()
+    depth[:, 20:40, 30:60] *= 5.0
+    wild = Scene(replace(room.reconstruction, dense=replace(scene.dense, depth=depth)))
+    believed = known(MaskDepth(MaskDepthOptions(edges=False))(wild))[:, 20:40, 30:60].mean()
+    monkeypatch.setattr("amb3r_open3d.mask.FARTHEST_HIDDEN", 100.0)
+    credulous = known(MaskDepth(MaskDepthOptions(edges=False))(wild))[:, 20:40, 30:60].mean()
+    assert believed < 0.2 < credulous
+
+
 def test_wrong_options_are_told_and_a_monitor_may_cancel(scene: Scene):
     with pytest.raises(InputError, match=r"keep_percent in \(0, 100\], depth_max > 0"):
         MaskDepthOptions(keep_percent=0.0, depth_max=-1.0)
