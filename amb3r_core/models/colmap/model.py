@@ -111,7 +111,12 @@ def photos_of(frames: Sequence[Frame]) -> list[Photo]:
 
 def _batch_key(batch: ImageBatch, config: ColmapConfig) -> str:
     """Names the batch and everything its stages depend on within one job, whose files and version do not change."""
-    return hashlib.sha256(repr((batch.names, batch.grid, batch.is_ordered, config, DenseConfig())).encode()).hexdigest()[:16]
+    known = [(frame.name, frame.camera, frame.facts.focal_px, _bytes(frame.cam_to_world)) for frame in batch.frames]
+    return hashlib.sha256(repr((known, batch.grid, batch.is_ordered, config, DenseConfig())).encode()).hexdigest()[:16]
+
+
+def _bytes(pose: Float64 | None) -> bytes:
+    return b"" if pose is None else pose.tobytes()
 
 
 def _pose(view: SparseView) -> Float64:
