@@ -142,7 +142,7 @@ def test_true_depth_of_a_real_room_becomes_its_surface():
     benchmark = runpy.run_path(str(ROOT / "benchmarks" / "open3d_mesh.py"))
     scene = benchmark["true_scene"](folder)
     points = benchmark["true_points"](scene, 6)
-    mesh = FuseTSDF(FuseTSDFOptions(voxel_size=0.008))(scene)
+    mesh = FuseTSDF()(scene)
     every_point = benchmark["true_points"](scene, 2)
     assert benchmark["distances_to_points"](mesh, every_point).mean() < 0.010
     assert (benchmark["distances_to_mesh"](mesh, points) <= 0.020).mean() > 0.90
