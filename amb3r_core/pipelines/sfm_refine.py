@@ -94,7 +94,10 @@ def _with_anchors(run: SfmRun, window: list[int]) -> list[int]:
 
 
 def polish_frames(run: SfmRun) -> None:
-    """Runs the planned windows; frames that did not become surer get one window of their own."""
+    """Runs the planned windows; frames that did not become surer get one window of their own.
+
+    A frame that was measured against the map's own poses needs none.
+    """
     state = run.state
     while state.plan:
         planned = [_split(window) for window in state.plan]
@@ -107,7 +110,8 @@ def polish_frames(run: SfmRun) -> None:
                 good = [frame for frame in frames if answer.places(frame, run.config.defer_weight)]
                 run.scene.fuse(aligned[0], good, aligned[1])
             if len(frames) > 1:
-                state.unsure += [frame for frame in frames if run.scene.weight(frame) <= before[frame]]
+                doubtful = [frame for frame in frames if not (answer.keeps_map and answer.places(frame, 0.0))]
+                state.unsure += [frame for frame in doubtful if run.scene.weight(frame) <= before[frame]]
             state.plan = state.plan[1:]
             run.report("polish")
             run.commit()

@@ -94,7 +94,7 @@ def test_structure_from_motion_asks_an_obedient_model_less_often(tmp_path):
         assert scene.n_views == 48
         assert auc30(scene, truth) >= 95
         calls[kind] = len(model.calls)
-    assert calls[FakeObedientModel] < 0.6 * calls[FakeDescribingModel], calls
+    assert calls[FakeObedientModel] < 0.58 * calls[FakeDescribingModel], calls
 
 
 def test_known_poses_of_the_user_still_come_back_unchanged(tmp_path):
