@@ -12,13 +12,11 @@ from PIL import Image
 
 from amb3r_core.bridge import uint8_array
 from amb3r_core.images import Frame
-from amb3r_core.lens import undistort
+from amb3r_core.lens import undistort, undistort_mask
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene import Reconstruction, UInt8, View
 
 JPEG_QUALITY = 95
-WHOLLY_USABLE = 0.999
-"""A pixel of a straightened mask counts where all the pixels it was mixed from do."""
 LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".heic", ".heif", ".webp"})
 
 
@@ -78,8 +76,8 @@ def _write_mask(frame: Frame, view: View, k1: float, folder: Path) -> str | None
         return None
     mask = frame.decode_mask()
     if k1 != 0.0:
-        straight = undistort(torch.as_tensor(mask).float()[None], torch.as_tensor(view.camera.K), k1)
-        mask = uint8_array(straight[0] > WHOLLY_USABLE).astype(np.bool_)
+        straight = undistort_mask(torch.as_tensor(mask), torch.as_tensor(view.camera.K), k1)
+        mask = uint8_array(straight).astype(np.bool_)
     path = folder / f"{frame.name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mask.astype(np.uint8) * 255).save(path)

@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+WHOLLY_USABLE = 0.999
+"""A pixel of a straightened mask counts where all the pixels it was mixed from do."""
+
 
 def undistort(pixels: Tensor, intrinsics: Tensor, k1: float) -> Tensor:
     """The image (C, H, W) a pinhole with these intrinsics (3, 3) would have taken; k1 is COLMAP's SIMPLE_RADIAL coefficient.
@@ -18,3 +21,8 @@ def undistort(pixels: Tensor, intrinsics: Tensor, k1: float) -> Tensor:
     u, v = fx * x[None, :] * bend + cx, fy * y[:, None] * bend + cy
     grid = torch.stack([(2 * u + 1) / width - 1, (2 * v + 1) / height - 1], dim=-1).to(pixels.dtype)
     return F.grid_sample(pixels[None], grid[None], mode="bilinear", padding_mode="border", align_corners=False)[0]
+
+
+def undistort_mask(usable: Tensor, intrinsics: Tensor, k1: float) -> Tensor:
+    """Which pixels (H, W) of the straightened image come from usable pixels (H, W, bool) alone; arguments as of `undistort`."""
+    return undistort(usable[None].float(), intrinsics, k1)[0] > WHOLLY_USABLE

@@ -12,7 +12,7 @@ from torch import Tensor
 from amb3r_core.bridge import float32_array
 from amb3r_core.conventions import invert
 from amb3r_core.images import Frame
-from amb3r_core.lens import undistort
+from amb3r_core.lens import undistort, undistort_mask
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
 from amb3r_core.models.colmap.dense import DenseConfig, densify
 from amb3r_core.models.colmap.neighbours import SparseScene
@@ -78,7 +78,7 @@ class ColmapModel:
             k1 = sparse.views[index].radial_k1
             if k1 != 0.0:
                 pixels[row] = undistort(pixels[row], scene.intrinsics[row], k1)
-                valid[row] = undistort(valid[row][None].float(), scene.intrinsics[row], k1)[0] > 0.999
+                valid[row] = undistort_mask(valid[row], scene.intrinsics[row], k1)
         depth, confidence = densify(pixels.to(self._config.device), valid.to(self._config.device), scene, DenseConfig(), monitor)
         depth, confidence = depth.cpu(), confidence.cpu()
         unfinished = cache.with_name("dense.partial.npz")
