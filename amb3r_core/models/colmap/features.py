@@ -1,10 +1,11 @@
-"""SIFT features of each photo, found in worker processes and kept in the scratch folder."""
+"""SIFT features of each photo, found in worker processes and kept in a folder that all sets of one job's photos share."""
 
 # pycolmap types its arrays as unknown to a strict checker.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from amb3r_core.models.colmap.workers import Job, run_jobs
 from amb3r_core.progress import Monitor, Progress
 
 STAGE = "features"
-FOLDER = "features"
 PHOTOS_PER_JOB = 6
 """Photos handed to one worker process at a time: enough to hide its start, few enough to report often."""
 
@@ -60,77 +60,93 @@ def working_size(photo: Photo, config: FeatureConfig) -> tuple[int, int]:
     return max(1, round(photo.width * ratio)), max(1, round(photo.height * ratio))
 
 
+def feature_path(folder: Path, photo: Photo, config: FeatureConfig) -> Path:
+    """Where the features of a photo are kept; within one job its name stands for its pixels and its mask."""
+    known = (photo.name, photo.width, photo.height, photo.load_mask is not None, config)
+    return folder / f"{hashlib.sha256(repr(known).encode()).hexdigest()[:16]}.npz"
+
+
 def find_features(
-    photos: Sequence[Photo], config: FeatureConfig, scratch: Path, n_processes: int, monitor: Monitor
+    photos: Sequence[Photo], config: FeatureConfig, folder: Path, scratch: Path, n_processes: int, monitor: Monitor
 ) -> list[Features]:
-    """Features of every photo; those already in `scratch` are read back. Masked pixels give none."""
-    folder = scratch / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [index for index in range(len(photos)) if not _features_path(folder, index).exists()]
+    """Features of every photo; those already in `folder` are read back. Masked pixels give none.
+
+    scratch: for what the workers are given; nobody else may use it at the same time.
+    """
+    paths = [feature_path(folder, photo, config) for photo in photos]
+    missing = [index for index, path in enumerate(paths) if not path.exists()]
     done = len(photos) - len(missing)
 
     def poll() -> None:
         monitor(Progress(stage=STAGE, done=done, total=len(photos)))
 
-    for finished in run_jobs(_jobs(photos, missing, config, folder, poll), n_processes, poll):
+    for finished in run_jobs(_jobs(photos, paths, missing, config, scratch, poll), n_processes, poll):
         if finished.problem:
             raise ResourceError(f"finding features failed ({finished.problem}); see {finished.job.folder}")
-        done += len(finished.job.request["indices"])
+        done += len(finished.job.request["targets"])
     poll()
-    return [read_features(folder, index) for index in range(len(photos))]
+    return [read_features(path) for path in paths]
 
 
-def read_features(folder: Path, index: int) -> Features:
+def read_features(path: Path) -> Features:
     """The stored features of a photo."""
-    with np.load(_features_path(folder, index)) as stored:
+    with np.load(path) as stored:
         width, height = stored["size"].tolist()
         return Features(keypoints=stored["keypoints"], descriptors=stored["descriptors"], width=width, height=height)
 
 
-def write_features(folder: Path, index: int, found: Features) -> None:
+def write_features(path: Path, found: Features, scratch: Path) -> None:
     """Stores a photo's features, all at once."""
-    path = _features_path(folder, index)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished.npz")
+    unfinished = scratch / f"{path.stem}.unfinished.npz"
     size = np.array([found.width, found.height])
     np.savez(unfinished, keypoints=found.keypoints, descriptors=found.descriptors, size=size)
     os.replace(unfinished, path)
 
 
-def extract_files(folder: str, indices: list[int], max_features: int) -> None:
-    """Worker task: turns each `N.gray.npy` (and `N.mask.npy`) of the folder into `N.npz`."""
+def extract_files(scratch: str, targets: Mapping[str, str], max_features: int) -> None:
+    """Worker task: turns each `NAME.gray.npy` (and `NAME.mask.npy`) of the scratch folder into the file that NAME stands for."""
     pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
     options = pycolmap.FeatureExtractionOptions()
     options.num_threads = 1
     options.use_gpu = False
     options.sift.max_num_features = max_features
     extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
-    for index in indices:
-        gray_path, mask_path = _pixel_paths(Path(folder), index)
-        keypoints, descriptors = _extract(extractor, np.load(gray_path), max_features)
+    for name, target in targets.items():
+        gray_path, mask_path = _pixel_paths(Path(scratch), name)
+        gray = np.load(gray_path)
+        keypoints, descriptors = _extract(extractor, gray, max_features)
         if mask_path.exists():
             usable = _usable(keypoints, np.load(mask_path))
             keypoints, descriptors = keypoints[usable], descriptors[usable]
             mask_path.unlink()
-        height, width = np.load(gray_path, mmap_mode="r").shape
+        height, width = gray.shape
         found = Features(keypoints=keypoints, descriptors=descriptors, width=width, height=height)
-        write_features(Path(folder), index, found)
+        write_features(Path(target), found, Path(scratch))
         gray_path.unlink()
 
 
 def _jobs(
-    photos: Sequence[Photo], missing: list[int], config: FeatureConfig, folder: Path, poll: Callable[[], None]
+    photos: Sequence[Photo],
+    paths: Sequence[Path],
+    missing: Sequence[int],
+    config: FeatureConfig,
+    scratch: Path,
+    poll: Callable[[], None],
 ) -> Iterator[Job]:
+    scratch.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(missing), PHOTOS_PER_JOB):
-        indices = missing[start : start + PHOTOS_PER_JOB]
-        for index in indices:
-            _write_pixels(photos[index], working_size(photos[index], config), *_pixel_paths(folder, index))
+        targets: dict[str, str] = {}
+        for index in missing[start : start + PHOTOS_PER_JOB]:
+            name = f"{index:06d}"
+            _write_pixels(photos[index], working_size(photos[index], config), *_pixel_paths(scratch, name))
+            targets[name] = str(paths[index])
             poll()
         yield Job(
             task="features",
-            name=f"job-{indices[0]}",
-            folder=folder,
-            request={"folder": str(folder), "indices": indices, "max_features": config.max_features},
+            name=f"features-{missing[start]}",
+            folder=scratch,
+            request={"scratch": str(scratch), "targets": targets, "max_features": config.max_features},
         )
 
 
@@ -161,9 +177,5 @@ def _usable(keypoints: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[
     return mask[row, column]
 
 
-def _features_path(folder: Path, index: int) -> Path:
-    return folder / f"{index:06d}.npz"
-
-
-def _pixel_paths(folder: Path, index: int) -> tuple[Path, Path]:
-    return folder / f"{index:06d}.gray.npy", folder / f"{index:06d}.mask.npy"
+def _pixel_paths(scratch: Path, name: str) -> tuple[Path, Path]:
+    return scratch / f"{name}.gray.npy", scratch / f"{name}.mask.npy"

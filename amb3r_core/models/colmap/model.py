@@ -2,22 +2,23 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from amb3r_core.bridge import float32_array
+from amb3r_core.bridge import float64_array, ints
 from amb3r_core.conventions import invert
-from amb3r_core.images import Frame
+from amb3r_core.images import Frame, natural_key
 from amb3r_core.lens import undistort, undistort_mask
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
+from amb3r_core.models.colmap.answers import keep_answer, load_answer
 from amb3r_core.models.colmap.dense import DenseConfig, densify
 from amb3r_core.models.colmap.neighbours import SparseScene
 from amb3r_core.models.colmap.photos import Photo
-from amb3r_core.models.colmap.sfm import SfmConfig, reconstruct_sparse
+from amb3r_core.models.colmap.sfm import FEATURES, SfmConfig, reconstruct_sparse
 from amb3r_core.models.colmap.sparse import SparseModel, SparseView
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene import Float64, PinholeCamera, WeightsInfo
@@ -39,7 +40,7 @@ class ColmapConfig:
 class ColmapModel:
     """Structure from motion and multi-view stereo as a `ReconstructionModel`.
 
-    scratch: folder for finished stages, which a later run of the same job may reuse.
+    scratch: folder for features, finished stages and the latest answers, which a later call of the same job may reuse.
     """
 
     name = "colmap"
@@ -54,25 +55,36 @@ class ColmapModel:
         return InputSpec(long_side_px=self._config.long_side_px, min_views=2)
 
     def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
-        """Cameras and depth of the batch; raises `RegistrationError` when no two views can be placed together."""
-        scratch = self._scratch / _batch_key(batch, self._config)
+        """Cameras and depth of the batch; raises `RegistrationError` when no two views can be placed together.
+
+        The views of an unordered batch are taken by name, so that the order in which they come makes no difference.
+        """
+        order = _order(batch)
+        is_in_order = order == sorted(order)
+        views = batch if is_in_order else batch.select(order)
+        folder = self._scratch / _batch_key(views, self._config)
+        answer = load_answer(folder)
+        if answer is None:
+            answer = self._solve(views, folder, monitor)
+            keep_answer(folder, answer)
+        return answer if is_in_order else _reordered(answer, order, keeps_world=_has_poses(batch))
+
+    def _solve(self, batch: ImageBatch, scratch: Path, monitor: Monitor) -> Prediction:
         sfm = SfmConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
-        sparse = reconstruct_sparse(photos_of(batch.frames), config=sfm, scratch=scratch, monitor=monitor)
+        sparse = reconstruct_sparse(
+            photos_of(batch.frames), config=sfm, scratch=scratch, features_folder=self._scratch / FEATURES, monitor=monitor
+        )
         placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
-        has_poses = any(frame.cam_to_world is not None for frame in batch.frames)
-        to_world = np.eye(4) if has_poses else invert(_pose(sparse.views[placed[0]]))
-        factor = 1.0 if has_poses else RELATIVE_MEDIAN_DEPTH / _median_depth(sparse)
+        to_world = np.eye(4) if _has_poses(batch) else invert(_pose(sparse.views[placed[0]]))
+        factor = 1.0 if _has_poses(batch) else RELATIVE_MEDIAN_DEPTH / _median_depth(sparse)
         scene = _sparse_scene(batch, sparse, placed, to_world, factor)
-        depth, confidence = self._densify(batch, sparse, placed, scene, scratch / "dense.npz", monitor)
+        depth, confidence = self._densify(batch, sparse, placed, scene, monitor)
         return _prediction(batch, sparse, placed, scene, depth, confidence)
 
     def _densify(
-        self, batch: ImageBatch, sparse: SparseModel, placed: list[int], scene: SparseScene, cache: Path, monitor: Monitor
+        self, batch: ImageBatch, sparse: SparseModel, placed: list[int], scene: SparseScene, monitor: Monitor
     ) -> tuple[Tensor, Tensor]:
-        """Depth and confidence (M, H, W) of the placed views, from the cache when a former run finished them."""
-        if cache.is_file():
-            with np.load(cache) as stored:
-                return torch.as_tensor(stored["depth"]), torch.as_tensor(stored["confidence"])
+        """Depth and confidence (M, H, W) of the placed views."""
         pixels, valid = batch.pixels[placed].clone(), batch.valid[placed].clone()
         for row, index in enumerate(placed):
             k1 = sparse.views[index].radial_k1
@@ -80,11 +92,7 @@ class ColmapModel:
                 pixels[row] = undistort(pixels[row], scene.intrinsics[row], k1)
                 valid[row] = undistort_mask(valid[row], scene.intrinsics[row], k1)
         depth, confidence = densify(pixels.to(self._config.device), valid.to(self._config.device), scene, DenseConfig(), monitor)
-        depth, confidence = depth.cpu(), confidence.cpu()
-        unfinished = cache.with_name("dense.partial.npz")
-        np.savez(unfinished, depth=float32_array(depth), confidence=float32_array(confidence))
-        unfinished.replace(cache)
-        return depth, confidence
+        return depth.cpu(), confidence.cpu()
 
 
 def photos_of(frames: Sequence[Frame]) -> list[Photo]:
@@ -107,6 +115,16 @@ def photos_of(frames: Sequence[Frame]) -> list[Photo]:
             )
         )
     return photos
+
+
+def _order(batch: ImageBatch) -> list[int]:
+    """The rows in the order of work: that of a video, else that of the names."""
+    rows, names = list(range(batch.n_views)), batch.names
+    return rows if batch.is_ordered else sorted(rows, key=lambda row: (natural_key(names[row]), names[row]))
+
+
+def _has_poses(batch: ImageBatch) -> bool:
+    return any(frame.cam_to_world is not None for frame in batch.frames)
 
 
 def _batch_key(batch: ImageBatch, config: ColmapConfig) -> str:
@@ -172,6 +190,26 @@ def _prediction(
         reasons=tuple(view.reason for view in sparse.views),
         radial_k1=torch.tensor([view.radial_k1 for view in sparse.views], dtype=torch.float64),
         details=_details(sparse),
+    )
+
+
+def _reordered(answer: Prediction, order: list[int], *, keeps_world: bool) -> Prediction:
+    """The answer for the rows `order` in the order in which they came; the first placed one is the world unless that is kept."""
+    rows = torch.empty(len(order), dtype=torch.long)
+    rows[torch.tensor(order)] = torch.arange(len(order))
+    registered, cam_to_world = answer.registered[rows], answer.cam_to_world[rows]
+    if not keeps_world:
+        world = torch.as_tensor(invert(float64_array(cam_to_world[registered][0])))
+        cam_to_world = torch.where(registered[:, None, None], world @ cam_to_world, cam_to_world)
+    return replace(
+        answer,
+        depth=answer.depth[rows],
+        confidence=answer.confidence[rows],
+        cam_to_world=cam_to_world,
+        intrinsics=answer.intrinsics[rows],
+        registered=registered,
+        reasons=tuple(answer.reasons[row] for row in ints(rows)),
+        radial_k1=None if answer.radial_k1 is None else answer.radial_k1[rows],
     )
 
 

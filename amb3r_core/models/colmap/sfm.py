@@ -25,6 +25,8 @@ from amb3r_core.models.colmap.solve import CHOSEN, Attempt, Mapper, model_path
 from amb3r_core.models.colmap.sparse import SparseModel
 from amb3r_core.progress import Monitor, silent
 
+FEATURES = "features"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SfmConfig:
@@ -53,11 +55,17 @@ def default_max_features(n_photos: int) -> int:
 
 
 def reconstruct_sparse(
-    photos: Sequence[Photo], *, config: SfmConfig | None = None, scratch: Path, monitor: Monitor = silent
+    photos: Sequence[Photo],
+    *,
+    config: SfmConfig | None = None,
+    scratch: Path,
+    features_folder: Path | None = None,
+    monitor: Monitor = silent,
 ) -> SparseModel:
     """Cameras, poses and sparse points of the photos; the same photos and options give the same result.
 
-    `scratch` must belong to these photos and options: features, matches and attempts found there are used again.
+    `scratch` must belong to these photos and options: matches and attempts found there are used again. So are the features in
+    `features_folder`, which other photos of the same job may share; None: a folder in `scratch`.
     Known cameras come back unchanged. Poses known for at least two photos that see the same things stay exactly as they are
     and the rest is placed around them; a single known pose only says where the world is.
     Raises `InputError` for fewer than two photos, `RegistrationError` when no two photos can be placed together, and whatever
@@ -66,7 +74,14 @@ def reconstruct_sparse(
     config = config or SfmConfig()
     if len(photos) < 2:
         raise InputError(f"{len(photos)} photo given: this model needs at least two that see the same things")
-    features = find_features(photos, config.feature_config(len(photos)), scratch, config.n_processes, monitor)
+    features = find_features(
+        photos,
+        config.feature_config(len(photos)),
+        features_folder or scratch / FEATURES,
+        scratch / "pixels",
+        config.n_processes,
+        monitor,
+    )
     cameras = colmap_cameras(photos, features)
     pairs = match_pairs(
         features, cameras, choose_pairs(features, is_ordered=config.is_ordered), config.match, scratch / "matches", monitor

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.conventions import invert
-from amb3r_core.models.colmap.features import FOLDER, Features, write_features
+from amb3r_core.models.colmap.features import Features, feature_path, write_features
 from amb3r_core.models.colmap.photos import Photo
+from amb3r_core.models.colmap.sfm import FEATURES, SfmConfig
 from amb3r_core.scene import PinholeCamera
 
 WIDTH, HEIGHT, FOCAL_PX = 640, 480, 560.0
@@ -47,9 +48,12 @@ def no_features() -> Features:
 
 def store(scratch: Path, features: list[Features]) -> list[Photo]:
     """Puts the features where a former run would have left them; the photos cannot be decoded, so nothing else is read."""
-    for index, found in enumerate(features):
-        write_features(scratch / FOLDER, index, found)
-    return [photo(f"photo{index}.jpg") for index in range(len(features))]
+    photos = [photo(f"photo{index}.jpg") for index in range(len(features))]
+    config = SfmConfig().feature_config(len(photos))
+    scratch.mkdir(parents=True, exist_ok=True)
+    for one, found in zip(photos, features, strict=True):
+        write_features(feature_path(scratch / FEATURES, one, config), found, scratch)
+    return photos
 
 
 def photo(name: str, **known: object) -> Photo:

@@ -1,12 +1,20 @@
 """Features: where they may be, how many, and at which size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from amb3r_core.models.colmap.features import FeatureConfig, extract_files, find_features, read_features, working_size
+from amb3r_core.models.colmap.features import (
+    FeatureConfig,
+    extract_files,
+    feature_path,
+    find_features,
+    read_features,
+    working_size,
+)
 from amb3r_core.models.colmap.photos import Photo
 from amb3r_core.progress import Cancelled, Progress, silent
 from tests.models.colmap import posed_photos as scene
@@ -18,19 +26,20 @@ def blobs(width: int = 200, height: int = 150, seed: int = 0) -> NDArray[np.uint
     return np.kron(coarse, np.ones((5, 5)))[:height, :width].astype(np.uint8)
 
 
-def photo_of(gray: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> Photo:
+def photo_of(gray: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None, name: str = "p.png") -> Photo:
     height, width = gray.shape
     rgb = np.repeat(gray[..., None], 3, axis=2)
-    return Photo(name="p.png", load=lambda: rgb, load_mask=None if mask is None else lambda: mask, width=width, height=height)
+    return Photo(name=name, load=lambda: rgb, load_mask=None if mask is None else lambda: mask, width=width, height=height)
 
 
 def extract(folder: Path, gray: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None, max_features: int = 8192):
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "000000.gray.npy", gray)
+    np.save(folder / "p.gray.npy", gray)
     if mask is not None:
-        np.save(folder / "000000.mask.npy", mask)
-    extract_files(str(folder), [0], max_features)
-    return read_features(folder, 0)
+        np.save(folder / "p.mask.npy", mask)
+    target = folder / "features" / "p.npz"
+    extract_files(str(folder), {"p": str(target)}, max_features)
+    return read_features(target)
 
 
 def test_texture_has_features_inside_the_image(tmp_path: Path):
@@ -71,16 +80,32 @@ def test_only_large_photos_are_shrunk(size: tuple[int, int], expected: tuple[int
 
 
 @pytest.mark.slow
-def test_workers_find_the_same_features_and_a_second_run_reads_them_back(tmp_path: Path):
-    gray = blobs()
-    photos = [photo_of(gray), photo_of(np.zeros_like(gray))]
-    found = find_features(photos, FeatureConfig(), tmp_path / "work", 2, silent)
+def test_workers_find_the_same_features_and_other_sets_of_the_job_read_them_back(tmp_path: Path):
+    gray, config, folder = blobs(), FeatureConfig(), tmp_path / "features"
+    photos = [photo_of(gray), photo_of(np.zeros_like(gray), name="black.png")]
+    found = find_features(photos, config, folder, tmp_path / "first", 2, silent)
     alone = extract(tmp_path / "alone", gray)
     np.testing.assert_array_equal(found[0].keypoints, alone.keypoints)
     np.testing.assert_array_equal(found[0].descriptors, alone.descriptors)
     assert found[1].count == 0
-    again = find_features([scene.photo("a"), scene.photo("b")], FeatureConfig(), tmp_path / "work", 2, silent)
-    np.testing.assert_array_equal(found[0].keypoints, again[0].keypoints)
+
+    def never(progress: Progress, /) -> None:
+        assert progress.done == progress.total, "nothing may be left to find"
+
+    other_set = [replace(photo, load=scene.photo("unread").load) for photo in reversed(photos)]
+    again = find_features(other_set, config, folder, tmp_path / "second", 2, never)
+    np.testing.assert_array_equal(again[1].keypoints, found[0].keypoints)
+    np.testing.assert_array_equal(again[1].descriptors, found[0].descriptors)
+
+
+def test_what_changes_the_features_of_a_photo_changes_their_file(tmp_path: Path):
+    photo = photo_of(blobs())
+    mask = np.ones((150, 200), bool)
+    others = [photo_of(blobs(), name="q.png"), photo_of(blobs(210)), photo_of(blobs(), mask)]
+    paths = [feature_path(tmp_path, one, FeatureConfig()) for one in (photo, *others)]
+    paths.append(feature_path(tmp_path, photo, FeatureConfig(max_features=4096)))
+    assert len(set(paths)) == len(paths)
+    assert feature_path(tmp_path, photo_of(blobs(seed=1)), FeatureConfig()) == paths[0]
 
 
 def test_the_monitor_stops_the_work(tmp_path: Path):
@@ -88,7 +113,7 @@ def test_the_monitor_stops_the_work(tmp_path: Path):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        find_features([photo_of(blobs())], FeatureConfig(), tmp_path, 1, stop)
+        find_features([photo_of(blobs())], FeatureConfig(), tmp_path / "features", tmp_path, 1, stop)
 
 
 def test_a_photo_with_a_camera_of_another_size_is_refused():

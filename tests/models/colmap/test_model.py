@@ -1,17 +1,22 @@
 """What the colmap model remembers between calls of one job."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from amb3r_core.batching import prepare
 from amb3r_core.errors import RegistrationError
-from amb3r_core.images import Frame, frames_from_arrays
+from amb3r_core.images import Frame, frames_from_arrays, open_photos
+from amb3r_core.models.api import Prediction
+from amb3r_core.models.colmap import answers
 from amb3r_core.models.colmap import model as colmap
 from amb3r_core.models.colmap.model import ColmapConfig, ColmapModel
 from amb3r_core.scene import PinholeCamera
+from tests.paths import SAMPLE
 
 
 def scratch_of(frames: tuple[Frame, ...], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -27,6 +32,10 @@ def scratch_of(frames: tuple[Frame, ...], folder: Path, monkeypatch: pytest.Monk
     with pytest.raises(RegistrationError):
         model.predict(prepare(frames, model.input_spec))
     return used[0]
+
+
+def sample_frames(n: int) -> list[Frame]:
+    return list(open_photos([SAMPLE / "images"]))[:n]
 
 
 def moved(x: float) -> np.ndarray:
@@ -48,3 +57,58 @@ def test_only_frames_that_know_the_same_share_their_finished_stages(tmp_path: Pa
     folders = [scratch_of(frames, tmp_path, monkeypatch) for frames in sets]
     assert len(set(folders)) == len(sets)
     assert scratch_of(sets[2], tmp_path, monkeypatch) == folders[2]
+
+
+@pytest.mark.slow
+def test_the_order_of_photos_changes_no_byte_but_the_world(tmp_path: Path) -> None:
+    scene = sample_frames(6)
+    shuffled = [scene[row] for row in (3, 0, 5, 1, 4, 2)]
+    first, second = (ColmapModel(ColmapConfig(long_side_px=160), tmp_path / name) for name in "ab")
+    straight = first.predict(prepare(scene, first.input_spec))
+    mixed = second.predict(prepare(shuffled, second.input_spec))
+    back = [shuffled.index(frame) for frame in scene]
+    assert bool(straight.registered.all())
+    assert torch.equal(mixed.depth[back], straight.depth)
+    assert torch.equal(mixed.confidence[back], straight.confidence)
+    np.testing.assert_allclose(mixed.cam_to_world[0].numpy(), np.eye(4), atol=1e-12)
+    moved_back = straight.cam_to_world[3] @ mixed.cam_to_world[back]
+    np.testing.assert_allclose(moved_back.numpy(), straight.cam_to_world.numpy(), atol=1e-12)
+
+
+@pytest.mark.slow
+def test_views_seen_before_are_not_worked_on_again_whatever_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = sample_frames(3)
+    model = ColmapModel(ColmapConfig(long_side_px=160), tmp_path)
+    straight = model.predict(prepare(scene, model.input_spec))
+    kept = [path.name for path in next(tmp_path.glob("*/answer.npz")).parent.iterdir()]
+    assert kept == ["answer.npz"]
+
+    def unexpected(*_: object, **__: object) -> None:
+        raise AssertionError("the kept answer must be used")
+
+    monkeypatch.setattr(colmap, "reconstruct_sparse", unexpected)
+    again = ColmapModel(ColmapConfig(long_side_px=160), tmp_path).predict(prepare(scene[::-1], model.input_spec))
+    assert torch.equal(again.depth.flip(0), straight.depth)
+    assert again.reasons == straight.reasons
+    assert again.details == straight.details
+
+
+def test_only_the_latest_answers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MAX_KEPT", 2)
+    answer = Prediction(
+        depth=torch.ones(1, 2, 3),
+        confidence=torch.ones(1, 2, 3),
+        cam_to_world=torch.eye(4, dtype=torch.float64)[None],
+        intrinsics=torch.eye(3, dtype=torch.float64)[None],
+        registered=torch.ones(1, dtype=torch.bool),
+        reasons=("",),
+    )
+    for age, name in enumerate("abc"):
+        (tmp_path / name).mkdir()
+        answers.keep_answer(tmp_path / name, answer)
+        os.utime(tmp_path / name / answers.FILE, ns=(age, age))
+    assert not (tmp_path / "a").exists()
+    assert answers.load_answer(tmp_path / "b") is not None, "looked up, so it is the latest now"
+    (tmp_path / "d").mkdir()
+    answers.keep_answer(tmp_path / "d", answer)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["b", "d"]
