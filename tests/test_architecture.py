@@ -19,7 +19,7 @@ PLUGINS = {
 HOSTS = {"bpy", "nerfstudio", "open3d"}
 SCENE_HALF = {
     *("errors", "progress", "optional", "conventions", "geometry", "scene", "staging"),
-    *("depth_maps", "visibility", "thinning", "fusion", "tracks", "export"),
+    *("depth_maps", "gravity", "visibility", "thinning", "fusion", "tracks", "export"),
 }
 IMPORT_CALLS = {"import_module", "require", "__import__"}
 FILE_CALLS = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "mkdir", "unlink", "rmtree", "savez", "memmap"}

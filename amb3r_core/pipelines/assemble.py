@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from amb3r_core.bridge import float32_array, float64_array, floats, ints, uint8_array
-from amb3r_core.conventions import mean_up_direction
+from amb3r_core.gravity import levelled, up_of_cameras
 from amb3r_core.lens import undistort
 from amb3r_core.models.api import ImageBatch, Prediction
 from amb3r_core.scene import (
@@ -48,10 +48,10 @@ def assemble(batch: ImageBatch, prediction: Prediction, *, provenance: Provenanc
         provenance=provenance,
         dense=_dense(batch, prediction, chosen),
         unregistered=_unregistered(batch, prediction),
-        up_world=_up(views),
+        up_world=up_of_cameras(views),
     )
     return PipelineResult(
-        reconstruction=reconstruction,
+        reconstruction=levelled(reconstruction)[0],
         radial_k1={batch.frames[index].name: k1[index] for index in placed if k1[index] != 0.0},
     )
 
@@ -112,10 +112,3 @@ def _unregistered(batch: ImageBatch, prediction: Prediction) -> tuple[Unregister
         for index, frame in enumerate(batch.frames)
         if not bool(prediction.registered[index])
     )
-
-
-def _up(views: tuple[View, ...]) -> tuple[float, float, float] | None:
-    if not views:
-        return None
-    x, y, z = mean_up_direction(np.array([view.cam_to_world for view in views])).tolist()
-    return (x, y, z)

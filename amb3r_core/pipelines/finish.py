@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from amb3r_core.bridge import uint8_array
-from amb3r_core.conventions import invert, mean_up_direction
+from amb3r_core.conventions import invert
 from amb3r_core.errors import AlignmentError, RegistrationError
 from amb3r_core.geometry import Sim3, mean_pose
+from amb3r_core.gravity import levelled, up_of_cameras
 from amb3r_core.lens import undistort
 from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.pipelines.alignment import weighted_median
@@ -89,10 +90,10 @@ def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: Path, moni
         ),
         dense=_dense(scene, shelf, placed, scale.factor, folder, monitor),
         unregistered=tuple(_unregistered(shelf, frame, facts) for frame in facts.frames if not scene.is_placed(frame)),
-        up_world=_up(views),
+        up_world=up_of_cameras(views),
     )
     k1 = {shelf.frames[frame].name: scene.radial_k1(frame) for frame in placed if scene.radial_k1(frame) != 0.0}
-    return PipelineResult(reconstruction=reconstruction, radial_k1=k1)
+    return PipelineResult(reconstruction=levelled(reconstruction)[0], radial_k1=k1)
 
 
 def cameras_only(scene: SceneMap | None, shelf: FrameShelf, facts: Finish) -> Reconstruction:
@@ -105,7 +106,7 @@ def cameras_only(scene: SceneMap | None, shelf: FrameShelf, facts: Finish) -> Re
     provenance = Provenance(
         model=facts.model.name, version=facts.version, pipeline=facts.pipeline, weights=facts.model.weights, config=facts.config
     )
-    return Reconstruction(views=views, scale=scale.scale, provenance=provenance, up_world=_up(views))
+    return Reconstruction(views=views, scale=scale.scale, provenance=provenance, up_world=up_of_cameras(views))
 
 
 def _world(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], scale: MapScale) -> tuple[Sim3, MapScale]:
@@ -195,10 +196,3 @@ def _unregistered(shelf: FrameShelf, index: int, facts: Finish) -> UnregisteredV
     frame = shelf.frames[index]
     reason = facts.reasons.get(index) or "could not be placed"
     return UnregisteredView(name=frame.name, reason=reason, path=str(frame.path) if frame.path else None)
-
-
-def _up(views: Sequence[View]) -> tuple[float, float, float] | None:
-    if not views:
-        return None
-    x, y, z = mean_up_direction(np.array([view.cam_to_world for view in views])).tolist()
-    return (x, y, z)

@@ -22,6 +22,7 @@ from amb3r_core.export.image_files import link_or_copy
 from amb3r_core.export.nerfstudio import SEED_FILE, camera_fields, seed_cloud, transforms_dict, z_up_from_world
 from amb3r_core.export.notes import comment_lines, write_json, write_sidecar
 from amb3r_core.export.ply import write_vertices
+from amb3r_core.gravity import levelled
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene import Float64, PointCloud, Reconstruction
 from amb3r_core.thinning import empty_cloud
@@ -35,7 +36,6 @@ from amb3r_nerfstudio.frame_files import (
     write_frame_masks,
     write_frames,
 )
-from amb3r_nerfstudio.gravity import levelled
 from amb3r_nerfstudio.preview import write_preview
 from amb3r_nerfstudio.publish import DATASET_MARK, TRANSFORMS, published
 from amb3r_nerfstudio.seed import SeedConfig, evenly, fused_points, splat_vertices

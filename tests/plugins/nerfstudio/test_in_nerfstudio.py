@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amb3r_nerfstudio.dataset import DatasetConfig, write_dataset
-from amb3r_nerfstudio.gravity import levelled
 from amb3r_nerfstudio.seed import SeedConfig
 
 from amb3r_core.conventions import opencv_to_opengl
 from amb3r_core.export.nerfstudio import z_up_from_world
 from amb3r_core.export.png import write_png
+from amb3r_core.gravity import levelled
 from amb3r_core.scene import Reconstruction
 from tests.fakes import Room, fake_room
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from amb3r_nerfstudio.gravity import level_up, levelled
 
 from amb3r_core.conventions import mean_up_direction
+from amb3r_core.gravity import level_up, levelled
 from amb3r_core.scene import Reconstruction
 from tests.fakes import fake_room
 

@@ -1,14 +1,16 @@
 """Which way is up, from the level surfaces a scene shows: floors, tables, seats. The cameras' mean up only says where to look."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from amb3r_core.conventions import mean_up_direction
 from amb3r_core.depth_maps import normals_camera
-from amb3r_core.scene import Float32, Float64, PinholeCamera, Reconstruction
+from amb3r_core.scene import Float32, Float64, PinholeCamera, Reconstruction, View
 
+Direction = tuple[float, float, float]
 UpSource = Literal["level surfaces", "cameras"]
 
 BLOCKS_PER_SIDE = 64
@@ -23,6 +25,11 @@ FAR = 2.0
 """Surface farther than this many times a view's median depth weighs no more: what is far is large and least certain."""
 
 
+def up_of_cameras(views: Sequence[View]) -> Direction | None:
+    """The unit direction that the cameras' mean up points to; None without views."""
+    return _numbers(mean_up_direction(np.array([view.cam_to_world for view in views]))) if views else None
+
+
 def levelled(reconstruction: Reconstruction) -> tuple[Reconstruction, UpSource | None]:
     """The reconstruction with `up_world` corrected by its level surfaces, and what up rests on; None where it is not known."""
     if reconstruction.up_world is None:
@@ -30,8 +37,7 @@ def levelled(reconstruction: Reconstruction) -> tuple[Reconstruction, UpSource |
     up = level_up(*surface_normals(reconstruction), np.array(reconstruction.up_world))
     if up is None:
         return reconstruction, "cameras"
-    x, y, z = up.tolist()
-    return replace(reconstruction, up_world=(x, y, z)), "level surfaces"
+    return replace(reconstruction, up_world=_numbers(up)), "level surfaces"
 
 
 def level_up(normals: Float64, areas: Float64, guess: Float64) -> Float64 | None:
@@ -39,7 +45,7 @@ def level_up(normals: Float64, areas: Float64, guess: Float64) -> Float64 | None
 
     normals (M, 3) unit, areas (M,) of the surface behind each, guess (3,) unit.
     """
-    up, within = guess, []
+    up, within = guess, list[float]()
     for cone in CONES_DEG:
         near = normals @ up >= np.cos(np.deg2rad(cone))
         summed = (normals[near] * areas[near, None]).sum(axis=0)
@@ -56,8 +62,7 @@ def surface_normals(reconstruction: Reconstruction) -> tuple[Float64, Float64]:
 
     They are those of blocks of pixels, for those of single pixels are mostly noise. None of either without dense maps.
     """
-    normals: list[NDArray[np.floating]] = [np.zeros((0, 3))]
-    areas: list[NDArray[np.floating]] = [np.zeros(0)]
+    normals, areas = [np.zeros((0, 3))], [np.zeros(0)]
     dense = reconstruction.dense
     if dense is None:
         return normals[0], areas[0]
@@ -65,10 +70,11 @@ def surface_normals(reconstruction: Reconstruction) -> tuple[Float64, Float64]:
         depth, camera = block_depth(np.asarray(dense.depth[index]), reconstruction.dense_camera(index))
         seen = normals_camera(camera, depth)
         known = np.isfinite(seen).all(axis=-1)
-        normals.append(seen[known] @ view.cam_to_world[:3, :3].T)
-        near = np.minimum(depth[known], FAR * np.median(depth[known])) if known.any() else depth[known]
+        normals.append(seen[known].astype(np.float64) @ view.cam_to_world[:3, :3].T)
+        seen_depth: Float64 = depth[known].astype(np.float64)
+        near = np.minimum(seen_depth, FAR * float(np.median(seen_depth))) if len(seen_depth) else seen_depth
         areas.append(near**2 / (camera.fx * camera.fy))
-    return np.concatenate(normals).astype(np.float64), np.concatenate(areas).astype(np.float64)
+    return np.concatenate(normals), np.concatenate(areas)
 
 
 def block_depth(depth: Float32, camera: PinholeCamera) -> tuple[Float32, PinholeCamera]:
@@ -85,3 +91,8 @@ def block_depth(depth: Float32, camera: PinholeCamera) -> tuple[Float32, Pinhole
         cx=(camera.cx + 0.5) / size - 0.5,
         cy=(camera.cy + 0.5) / size - 0.5,
     )
+
+
+def _numbers(direction: Float64) -> Direction:
+    x, y, z = direction.tolist()
+    return x, y, z
