@@ -16,7 +16,7 @@ from amb3r_core.scene import PinholeCamera
 
 
 def tell(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> WindowInput:
-    """The window with the anchors' poses as known poses and, where EXIF says nothing, their focal length as EXIF would say it.
+    """The window with the anchors' poses as known poses, and the focal length of their lens.
 
     Poses that the user gave for frames of this window live in another world than the map: then no poses are told.
     """
@@ -24,12 +24,17 @@ def tell(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> Window
         return window
     has_poses = any(source.cam_to_world is not None for source in window.sources)
     told = {} if has_poses else {frame: scene.pose(frame).copy() for frame in anchors}
-    focal_px = _focal_px(window, scene, anchors)
     sources = tuple(
-        _told(replace(source, cam_to_world=told[frame]) if frame in told else source, focal_px.get(_lens(source)))
+        replace(source, cam_to_world=told[frame]) if frame in told else source
         for frame, source in zip(window.frames, window.sources, strict=True)
     )
-    return replace(window, sources=sources, told=told)
+    return tell_lens(replace(window, sources=sources, told=told), scene, anchors)
+
+
+def tell_lens(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> WindowInput:
+    """The window with the anchors' focal length for all frames of their lens of which EXIF says nothing, as EXIF would say it."""
+    focal_px = _focal_px(window, scene, anchors)
+    return replace(window, sources=tuple(_told(source, focal_px.get(_lens(source))) for source in window.sources))
 
 
 def _focal_px(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> dict[object, float]:

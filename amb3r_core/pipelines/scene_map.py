@@ -80,6 +80,10 @@ class SceneMap:
         """Mean weight of a frame's pixels in [0, 1)."""
         return float(self._weights[frame])
 
+    def carry(self, frames: Sequence[int], poses: Float64) -> None:
+        """Moves frames of the map to these poses (M, 4, 4); their depth goes with them."""
+        self._poses[np.array(frames, dtype=np.intp)] = poses
+
     def maps(self, frame: int) -> DenseMaps:
         """Depth and weight of a frame."""
         return self._store.read(frame)
@@ -120,7 +124,7 @@ class SceneMap:
         self._store.write(frame, fused)
         new_weight = float(new.weight.mean())
         self._fuse_camera(frame, window, row, new_weight)
-        self._fuse_pose(frame, window.cam_to_world[row], new_weight)
+        self._fuse_pose(frame, window.cam_to_world[row], new_weight, replaces=window.keeps_map)
         self._weights[frame] = float(fused.weight.mean())
         self._counts[frame] = count + 1
 
@@ -132,12 +136,13 @@ class SceneMap:
         self._radial_k1[frame] = (1.0 - share) * self._radial_k1[frame] + share * window.radial_k1[row]
         self._camera_weights[frame] = total
 
-    def _fuse_pose(self, frame: int, pose: Float64, weight: float) -> None:
+    def _fuse_pose(self, frame: int, pose: Float64, weight: float, *, replaces: bool) -> None:
+        """Blends the pose in; one that was measured against the map as it stands replaces what was measured before."""
         count = int(self._counts[frame])
         if count and np.array_equal(pose, self._poses[frame]):
             return
         kept = self._weights[frame] * min(count, self._config.pose_memory)
-        share = 1.0 if kept + weight <= 0 or count == 0 else weight / (kept + weight)
+        share = 1.0 if replaces or kept + weight <= 0 or count == 0 else weight / (kept + weight)
         self._poses[frame] = pose if share == 1.0 else blend_pose(self._poses[frame], pose, share)
 
     def _grow(self, n_frames: int) -> None:

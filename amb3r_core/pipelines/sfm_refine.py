@@ -4,17 +4,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from amb3r_core.geometry import pose_distance
+from amb3r_core.conventions import invert
+from amb3r_core.geometry import mean_pose, pose_distance
 from amb3r_core.pipelines.clusters import Groups
+from amb3r_core.pipelines.hints import tell_lens
 from amb3r_core.pipelines.sfm_state import SfmRun
 from amb3r_core.pipelines.windows import predict
 
 SEPARATOR = -1
+SIDES = 2
+"""Keyframes that a frame moves along with."""
+MIN_DISTANCE = 1e-3
+"""A keyframe nearer than this (as in `pose_distance`) takes a frame along as if it were so far."""
 
 
 def refine_keyframes(run: SfmRun) -> None:
     """From the first keyframe on, the surest next: each is run with the keyframes around it, and all of them are fused."""
     state = run.state
+    if not state.visited:
+        state.stood = run.scene.poses(state.keyframes)
     while True:
         current = _next_keyframe(run)
         if current is None:
@@ -27,6 +35,7 @@ def refine_keyframes(run: SfmRun) -> None:
             state.queue += [frame for frame in anchors if frame not in state.visited and frame not in state.queue]
         run.report("refine keyframes")
         run.commit()
+    carry_others(run)
     state.stage = "polish"
     state.plan = plan_windows(run)
     run.commit()
@@ -54,13 +63,28 @@ def nearest_keyframes(run: SfmRun, frames: Sequence[int], limit: int) -> list[in
 
 
 def _refine(run: SfmRun, current: int, anchors: Sequence[int]) -> None:
-    """Sees a keyframe once more among its neighbours. Only their poses are told: its own is what may become better."""
+    """Sees a keyframe once more among its neighbours. No pose is told: together they may find better ones than one by one."""
     frames = [current, *anchors]
-    window = predict(run.model, run.window(frames, anchors), run.monitor)
+    window = predict(run.model, tell_lens(run.shelf.input(frames), run.scene, frames), run.monitor)
     aligned = run.aligned(window, frames)
     if aligned:
         good = [frame for frame in frames if window.places(frame, run.config.defer_weight)]
         run.scene.fuse(aligned[0], good, aligned[1])
+
+
+def carry_others(run: SfmRun) -> None:
+    """Moves every other frame as the keyframes on either side of it were moved since `stood`, the nearer one counting more."""
+    keyframes, stood = run.state.keyframes, run.state.stood
+    moves = run.scene.poses(keyframes) @ invert(stood)
+    others = [frame for frame in run.scene.placed() if frame not in set(keyframes)]
+    if not others or not keyframes:
+        return
+    poses = run.scene.poses(others)
+    apart = pose_distance(stood[None], poses[:, None])
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, :SIDES]
+    weights = 1.0 / np.maximum(np.take_along_axis(apart, nearest, axis=1), MIN_DISTANCE) ** 2
+    carried = [mean_pose(moves[near] @ pose, weight) for near, pose, weight in zip(nearest, poses, weights, strict=True)]
+    run.scene.carry(others, np.array(carried))
 
 
 def plan_windows(run: SfmRun) -> Groups:

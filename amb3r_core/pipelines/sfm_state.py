@@ -82,6 +82,8 @@ class SfmState:
     keyframe_clusters: Groups = field(default_factory=list[list[int]])
     visited: list[int] = field(default_factory=list[int])
     queue: list[int] = field(default_factory=list[int])
+    stood: Float64 = field(default_factory=lambda: np.zeros((0, 4, 4)))
+    """Poses (K, 4, 4) of the keyframes before the global pass."""
     plan: Groups = field(default_factory=list[list[int]])
     """Windows of the last pass, as far as they are not done: frames to polish, then -1, then anchors."""
     unsure: list[int] = field(default_factory=list[int])
@@ -100,6 +102,7 @@ class SfmState:
             "keyframe_clusters": _flat(self.keyframe_clusters),
             "visited": np.array(self.visited, dtype=np.int64),
             "queue": np.array(self.queue, dtype=np.int64),
+            "stood": self.stood,
             "plan": _flat(self.plan),
             "unsure": np.array(self.unsure, dtype=np.int64),
         }
@@ -122,6 +125,7 @@ class SfmState:
             keyframe_clusters=_groups(record["keyframe_clusters"]),
             visited=whole_numbers(record["visited"]),
             queue=whole_numbers(record["queue"]),
+            stood=record["stood"].astype(np.float64),
             plan=_groups(record["plan"]),
             unsure=whole_numbers(record["unsure"]),
         )

@@ -57,6 +57,21 @@ def test_fusing_the_same_again_changes_nothing_but_counts(tmp_path):
         np.testing.assert_allclose(scene.intrinsics(frame), K, rtol=1e-9)
 
 
+def test_a_pose_measured_against_the_map_replaces_the_one_before_and_others_blend(tmp_path):
+    window = true_window(range(4))
+    scene = empty_map(tmp_path)
+    scene.start(window)
+    alignment = scene.align(window, range(4))
+    better = alignment.apply(window)
+    shifted = better.cam_to_world.copy()
+    shifted[2, 0, 3] += 0.1
+    before = scene.pose(2)[0, 3]
+    scene.fuse(replace(better, cam_to_world=shifted), [2], alignment)
+    assert scene.pose(2)[0, 3] == pytest.approx(before + 0.05, abs=0.01)
+    scene.fuse(replace(better, cam_to_world=shifted, keeps_map=True), [2], alignment)
+    np.testing.assert_array_equal(scene.pose(2), shifted[2])
+
+
 def test_frames_the_model_did_not_register_are_passed_over(tmp_path):
     window = true_window(range(4))
     scene = empty_map(tmp_path)
