@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from amb3r_core.geometry import blend_pose
 from amb3r_core.pipelines.alignment import Alignment, AlignmentConfig, Anchor, align, in_place
 from amb3r_core.pipelines.store import DenseMaps, DenseStore, Record
-from amb3r_core.pipelines.windows import Window
+from amb3r_core.pipelines.windows import Window, same_pose
 from amb3r_core.scene import Float32, Float64
 
 START_SIZE = 64
+TOLD_CAMERA_SHARE = 0.1
+"""What a camera counts that was found around told poses: it repeats the camera those poses were found with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,11 @@ class SceneMap:
             self.metres.append((aligned.metres_per_unit, weight))
 
     def _fuse_frame(self, window: Window, row: int) -> None:
+        """Blends a frame of an aligned window into what the map knows of it.
+
+        A model that keeps the map's poses has measured pose and camera against the map as it stands: they replace what was
+        measured when it stood otherwise, and of the anchors it says nothing new.
+        """
         frame = window.frames[row]
         self._grow(frame + 1)
         count = int(self._counts[frame])
@@ -123,8 +130,13 @@ class SceneMap:
         fused = new if old is None else fuse_maps(old, new, count, self._config.max_disagreement)
         self._store.write(frame, fused)
         new_weight = float(new.weight.mean())
-        self._fuse_camera(frame, window, row, new_weight)
-        self._fuse_pose(frame, window.cam_to_world[row], new_weight, replaces=window.keeps_map)
+        if not window.keeps_map:
+            self._fuse_camera(frame, window, row, new_weight)
+            self._fuse_pose(frame, window.cam_to_world[row], new_weight)
+        elif not count or not same_pose(window.cam_to_world[row], self._poses[frame]):
+            self._camera_weights[frame] = 0.0
+            self._fuse_camera(frame, window, row, TOLD_CAMERA_SHARE * new_weight)
+            self._poses[frame] = window.cam_to_world[row]
         self._weights[frame] = float(fused.weight.mean())
         self._counts[frame] = count + 1
 
@@ -136,13 +148,10 @@ class SceneMap:
         self._radial_k1[frame] = (1.0 - share) * self._radial_k1[frame] + share * window.radial_k1[row]
         self._camera_weights[frame] = total
 
-    def _fuse_pose(self, frame: int, pose: Float64, weight: float, *, replaces: bool) -> None:
-        """Blends the pose in; one that was measured against the map as it stands replaces what was measured before."""
+    def _fuse_pose(self, frame: int, pose: Float64, weight: float) -> None:
         count = int(self._counts[frame])
-        if count and np.array_equal(pose, self._poses[frame]):
-            return
         kept = self._weights[frame] * min(count, self._config.pose_memory)
-        share = 1.0 if replaces or kept + weight <= 0 or count == 0 else weight / (kept + weight)
+        share = 1.0 if kept + weight <= 0 or count == 0 else weight / (kept + weight)
         self._poses[frame] = pose if share == 1.0 else blend_pose(self._poses[frame], pose, share)
 
     def _grow(self, n_frames: int) -> None:

@@ -17,7 +17,7 @@ from amb3r_core.scene import Crop, Float32, Float64, UInt8
 
 Bools = NDArray[np.bool_]
 KEPT_WITHIN = 1e-6
-"""A told pose comes back unchanged when no number of it differs by more than this."""
+"""Poses are the same when no number of them differs by more than this."""
 
 log = logging.getLogger(__name__)
 
@@ -175,8 +175,13 @@ def to_window(prediction: Prediction, window: WindowInput) -> Window:
 def _keeps_map(cam_to_world: Float64, registered: Bools, window: WindowInput) -> bool:
     """Whether at least two told poses came back, all of them unchanged; a single one would leave the unit open."""
     kept = [
-        bool(np.allclose(cam_to_world[row], window.told[frame], rtol=0.0, atol=KEPT_WITHIN))
+        same_pose(cam_to_world[row], window.told[frame])
         for row, frame in enumerate(window.frames)
         if frame in window.told and registered[row]
     ]
     return len(kept) > 1 and all(kept)
+
+
+def same_pose(a: Float64, b: Float64) -> bool:
+    """Whether a told pose (4, 4) came back unchanged."""
+    return bool(np.allclose(a, b, rtol=0.0, atol=KEPT_WITHIN))

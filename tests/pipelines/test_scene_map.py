@@ -57,19 +57,25 @@ def test_fusing_the_same_again_changes_nothing_but_counts(tmp_path):
         np.testing.assert_allclose(scene.intrinsics(frame), K, rtol=1e-9)
 
 
-def test_a_pose_measured_against_the_map_replaces_the_one_before_and_others_blend(tmp_path):
+def test_what_is_measured_against_the_map_replaces_what_was_before_and_the_rest_blends(tmp_path):
     window = true_window(range(4))
     scene = empty_map(tmp_path)
     scene.start(window)
     alignment = scene.align(window, range(4))
     better = alignment.apply(window)
-    shifted = better.cam_to_world.copy()
-    shifted[2, 0, 3] += 0.1
-    before = scene.pose(2)[0, 3]
-    scene.fuse(replace(better, cam_to_world=shifted), [2], alignment)
+    poses, longer = better.cam_to_world.copy(), better.intrinsics * np.array([1.2, 1.2, 1.0])[:, None]
+    poses[2, 0, 3] += 0.1
+    before, focal_px = scene.pose(2)[0, 3], scene.intrinsics(2)[0, 0]
+    scene.fuse(replace(better, cam_to_world=poses, intrinsics=longer), [2], alignment)
     assert scene.pose(2)[0, 3] == pytest.approx(before + 0.05, abs=0.01)
-    scene.fuse(replace(better, cam_to_world=shifted, keeps_map=True), [2], alignment)
-    np.testing.assert_array_equal(scene.pose(2), shifted[2])
+    assert scene.intrinsics(2)[0, 0] == pytest.approx(1.1 * focal_px, rel=0.01)
+    told = replace(better, cam_to_world=poses, intrinsics=longer, keeps_map=True)
+    scene.fuse(told, [1, 2], alignment)
+    np.testing.assert_array_equal(scene.pose(2), poses[2])
+    np.testing.assert_array_equal(scene.intrinsics(2), longer[2])
+    assert scene.intrinsics(1)[0, 0] == pytest.approx(focal_px), "an anchor's camera is left alone"
+    scene.fuse(better, [2], alignment)
+    assert scene.intrinsics(2)[0, 0] == pytest.approx(focal_px, rel=0.03), "a camera found freely outweighs it"
 
 
 def test_frames_the_model_did_not_register_are_passed_over(tmp_path):

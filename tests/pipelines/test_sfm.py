@@ -133,10 +133,12 @@ def test_the_state_survives_its_record():
         visited=[1, 2],
         n_rounds=2,
         last_deferred=5,
+        stood=np.arange(32.0).reshape(2, 4, 4),
     )
-    again = SfmState.restored(state.record())
+    again, arrays = SfmState.restored(state.record()), {"descriptors": None, "stood": None}
     np.testing.assert_array_equal(again.descriptors, state.descriptors)
-    assert {**vars(again), "descriptors": None} == {**vars(state), "descriptors": None}
+    np.testing.assert_array_equal(again.stood, state.stood)
+    assert {**vars(again), **arrays} == {**vars(state), **arrays}
 
 
 def test_settings_are_the_published_ones():

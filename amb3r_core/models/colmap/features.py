@@ -67,13 +67,12 @@ def feature_path(folder: Path, photo: Photo, config: FeatureConfig) -> Path:
 
 
 def find_features(
-    photos: Sequence[Photo], config: FeatureConfig, folder: Path, scratch: Path, n_processes: int, monitor: Monitor
+    photos: Sequence[Photo], paths: Sequence[Path], config: FeatureConfig, scratch: Path, n_processes: int, monitor: Monitor
 ) -> list[Features]:
-    """Features of every photo; those already in `folder` are read back. Masked pixels give none.
+    """Features of every photo; where its file is there already it is read back. Masked pixels give none.
 
     scratch: for what the workers are given; nobody else may use it at the same time.
     """
-    paths = [feature_path(folder, photo, config) for photo in photos]
     missing = [index for index, path in enumerate(paths) if not path.exists()]
     done = len(photos) - len(missing)
 

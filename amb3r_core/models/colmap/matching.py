@@ -81,6 +81,27 @@ class VerifiedPair:
         return geometry
 
 
+class PairMemory:
+    """Matches by descriptor of the pairs that were matched last, for photos that come again in other sets.
+
+    A photo goes by a name that stands for its features.
+    """
+
+    def __init__(self, max_pairs: int = 4096) -> None:
+        self._matches: dict[tuple[str, str], Matches] = {}
+        self._max_pairs = max_pairs
+
+    def find(self, first: str, second: str) -> Matches | None:
+        """The matches (K, 2) of these photos, first against second, or None."""
+        return self._matches.get((first, second))
+
+    def keep(self, first: str, second: str, matches: Matches) -> None:
+        """Remembers the matches, and forgets the oldest where they become too many."""
+        self._matches[first, second] = matches
+        if len(self._matches) > self._max_pairs:
+            self._matches.pop(next(iter(self._matches)))
+
+
 def match_pairs(
     features: Sequence[Features],
     cameras: Sequence[pycolmap.Camera],
@@ -88,11 +109,15 @@ def match_pairs(
     config: MatchConfig,
     folder: Path,
     monitor: Monitor,
+    *,
+    names: Sequence[str] = (),
+    memory: PairMemory | None = None,
 ) -> list[VerifiedPair]:
     """The pairs that pass verification, in the order given. Finished blocks are kept in `folder` and read back.
 
-    The order of work and the number of threads do not change the result: products of descriptors are exact and each pair
-    draws from a random state of its own.
+    names: of the photos in `memory`, which spares the search through the descriptors of pairs it knows. The order of work and
+    the number of threads do not change the result: products of descriptors are exact and each pair draws from a random state of
+    its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     verified: list[VerifiedPair] = []
@@ -102,12 +127,20 @@ def match_pairs(
             block = pairs[start : start + PAIRS_PER_FILE]
             path = folder / f"{start:07d}.npz"
             if not path.exists():
-                tasks = [pool.submit(match_pair, features, cameras, pair, config) for pair in block]
-                found: list[VerifiedPair | None] = []
-                for done, task in enumerate(tasks):
+                known = [memory.find(names[first], names[second]) if memory else None for first, second in block]
+                tasks = [
+                    pool.submit(_match, features, cameras, pair, config, matches)
+                    for pair, matches in zip(block, known, strict=True)
+                ]
+                found: list[VerifiedPair] = []
+                for done, ((first, second), task) in enumerate(zip(block, tasks, strict=True)):
                     monitor(Progress(stage=STAGE, done=start + done, total=len(pairs)))
-                    found.append(task.result())
-                _write(path, block, [pair for pair in found if pair is not None])
+                    matches, pair = task.result()
+                    if memory:
+                        memory.keep(names[first], names[second], matches)
+                    if pair is not None:
+                        found.append(pair)
+                _write(path, block, found)
             verified += _read(path, block)
     monitor(Progress(stage=STAGE, done=len(pairs), total=len(pairs), message=f"{len(verified)} pairs verified"))
     return verified
@@ -117,8 +150,31 @@ def match_pair(
     features: Sequence[Features], cameras: Sequence[pycolmap.Camera], pair: tuple[int, int], config: MatchConfig
 ) -> VerifiedPair | None:
     """The pair with its verified matches, or None where the photos share nothing that chance would not."""
+    return _match(features, cameras, pair, config, None)[1]
+
+
+def _match(
+    features: Sequence[Features],
+    cameras: Sequence[pycolmap.Camera],
+    pair: tuple[int, int],
+    config: MatchConfig,
+    known: Matches | None,
+) -> tuple[Matches, VerifiedPair | None]:
+    """The pair's matches by descriptor, and the pair with those that pass verification."""
     first, second = pair
-    matches = match_descriptors(features[first].descriptors, features[second].descriptors, config)
+    matches = match_descriptors(features[first].descriptors, features[second].descriptors, config) if known is None else known
+    return matches, verify_matches(features, cameras, pair, matches, config)
+
+
+def verify_matches(
+    features: Sequence[Features],
+    cameras: Sequence[pycolmap.Camera],
+    pair: tuple[int, int],
+    matches: Matches,
+    config: MatchConfig,
+) -> VerifiedPair | None:
+    """The pair with those matches (K, 2) that share one geometry, or None where chance would give as many."""
+    first, second = pair
     if len(matches) < config.min_inliers:
         return None
     pixels = [features[i].keypoints[matches[:, k], :2].astype(np.float64) for k, i in enumerate(pair)]

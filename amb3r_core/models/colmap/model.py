@@ -18,7 +18,7 @@ from amb3r_core.models.colmap.answers import keep_answer, load_answer
 from amb3r_core.models.colmap.dense import DenseConfig, densify
 from amb3r_core.models.colmap.neighbours import SparseScene
 from amb3r_core.models.colmap.photos import Photo
-from amb3r_core.models.colmap.sfm import FEATURES, SfmConfig, reconstruct_sparse
+from amb3r_core.models.colmap.sfm import FEATURES, SfmConfig, SharedWork, reconstruct_sparse
 from amb3r_core.models.colmap.sparse import SparseModel, SparseView
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene import Float64, PinholeCamera, WeightsInfo
@@ -49,6 +49,7 @@ class ColmapModel:
     def __init__(self, config: ColmapConfig, scratch: Path) -> None:
         self._config = config
         self._scratch = scratch
+        self._shared = SharedWork(scratch / FEATURES)
 
     @property
     def input_spec(self) -> InputSpec:
@@ -71,9 +72,8 @@ class ColmapModel:
 
     def _solve(self, batch: ImageBatch, scratch: Path, monitor: Monitor) -> Prediction:
         sfm = SfmConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
-        sparse = reconstruct_sparse(
-            photos_of(batch.frames), config=sfm, scratch=scratch, features_folder=self._scratch / FEATURES, monitor=monitor
-        )
+        photos = photos_of(batch.frames)
+        sparse = reconstruct_sparse(photos, config=sfm, scratch=scratch, shared=self._shared, monitor=monitor)
         placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
         to_world = np.eye(4) if _has_poses(batch) else invert(_pose(sparse.views[placed[0]]))
         factor = 1.0 if _has_poses(batch) else RELATIVE_MEDIAN_DEPTH / _median_depth(sparse)

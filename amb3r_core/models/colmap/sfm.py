@@ -15,9 +15,9 @@ from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.models.colmap import attempts
 from amb3r_core.models.colmap.cameras import colmap_cameras
 from amb3r_core.models.colmap.database import write_database
-from amb3r_core.models.colmap.features import FeatureConfig, Features, find_features
+from amb3r_core.models.colmap.features import FeatureConfig, Features, feature_path, find_features
 from amb3r_core.models.colmap.mapping import Float64
-from amb3r_core.models.colmap.matching import MatchConfig, VerifiedPair, match_pairs
+from amb3r_core.models.colmap.matching import MatchConfig, PairMemory, VerifiedPair, match_pairs
 from amb3r_core.models.colmap.pairing import choose_pairs
 from amb3r_core.models.colmap.photos import Photo
 from amb3r_core.models.colmap.result import MIN_FEATURES, to_sparse
@@ -54,37 +54,47 @@ def default_max_features(n_photos: int) -> int:
     return 8192 if n_photos <= 20 else 6144 if n_photos < 40 else 4096
 
 
+@dataclass(frozen=True, slots=True)
+class SharedWork:
+    """What all sets of one job's photos share: the folder of their features, and the matches of the pairs seen last."""
+
+    features: Path
+    matches: PairMemory = field(default_factory=PairMemory)
+
+
 def reconstruct_sparse(
     photos: Sequence[Photo],
     *,
     config: SfmConfig | None = None,
     scratch: Path,
-    features_folder: Path | None = None,
+    shared: SharedWork | None = None,
     monitor: Monitor = silent,
 ) -> SparseModel:
     """Cameras, poses and sparse points of the photos; the same photos and options give the same result.
 
-    `scratch` must belong to these photos and options: matches and attempts found there are used again. So are the features in
-    `features_folder`, which other photos of the same job may share; None: a folder in `scratch`.
+    `scratch` must belong to these photos and options: matches and attempts found there are used again. `shared` belongs to the
+    job, whose other sets of photos may use it too; None: features are kept in `scratch`.
     Known cameras come back unchanged. Poses known for at least two photos that see the same things stay exactly as they are
     and the rest is placed around them; a single known pose only says where the world is.
     Raises `InputError` for fewer than two photos, `RegistrationError` when no two photos can be placed together, and whatever
     the monitor raises.
     """
-    config = config or SfmConfig()
+    config, shared = config or SfmConfig(), shared or SharedWork(scratch / FEATURES)
     if len(photos) < 2:
         raise InputError(f"{len(photos)} photo given: this model needs at least two that see the same things")
-    features = find_features(
-        photos,
-        config.feature_config(len(photos)),
-        features_folder or scratch / FEATURES,
-        scratch / "pixels",
-        config.n_processes,
-        monitor,
-    )
+    wanted = config.feature_config(len(photos))
+    paths = [feature_path(shared.features, photo, wanted) for photo in photos]
+    features = find_features(photos, paths, wanted, scratch / "pixels", config.n_processes, monitor)
     cameras = colmap_cameras(photos, features)
     pairs = match_pairs(
-        features, cameras, choose_pairs(features, is_ordered=config.is_ordered), config.match, scratch / "matches", monitor
+        features,
+        cameras,
+        choose_pairs(features, is_ordered=config.is_ordered),
+        config.match,
+        scratch / "matches",
+        monitor,
+        names=[path.stem for path in paths],
+        memory=shared.matches,
     )
     database = scratch / "database.db"
     write_database(database, [photo.name for photo in photos], cameras, features, pairs)

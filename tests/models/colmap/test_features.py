@@ -83,7 +83,8 @@ def test_only_large_photos_are_shrunk(size: tuple[int, int], expected: tuple[int
 def test_workers_find_the_same_features_and_other_sets_of_the_job_read_them_back(tmp_path: Path):
     gray, config, folder = blobs(), FeatureConfig(), tmp_path / "features"
     photos = [photo_of(gray), photo_of(np.zeros_like(gray), name="black.png")]
-    found = find_features(photos, config, folder, tmp_path / "first", 2, silent)
+    paths = [feature_path(folder, photo, config) for photo in photos]
+    found = find_features(photos, paths, config, tmp_path / "first", 2, silent)
     alone = extract(tmp_path / "alone", gray)
     np.testing.assert_array_equal(found[0].keypoints, alone.keypoints)
     np.testing.assert_array_equal(found[0].descriptors, alone.descriptors)
@@ -93,7 +94,8 @@ def test_workers_find_the_same_features_and_other_sets_of_the_job_read_them_back
         assert progress.done == progress.total, "nothing may be left to find"
 
     other_set = [replace(photo, load=scene.photo("unread").load) for photo in reversed(photos)]
-    again = find_features(other_set, config, folder, tmp_path / "second", 2, never)
+    other_paths = [feature_path(folder, photo, config) for photo in other_set]
+    again = find_features(other_set, other_paths, config, tmp_path / "second", 2, never)
     np.testing.assert_array_equal(again[1].keypoints, found[0].keypoints)
     np.testing.assert_array_equal(again[1].descriptors, found[0].descriptors)
 
@@ -113,7 +115,7 @@ def test_the_monitor_stops_the_work(tmp_path: Path):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        find_features([photo_of(blobs())], FeatureConfig(), tmp_path / "features", tmp_path, 1, stop)
+        find_features([photo_of(blobs())], [tmp_path / "p.npz"], FeatureConfig(), tmp_path, 1, stop)
 
 
 def test_a_photo_with_a_camera_of_another_size_is_refused():

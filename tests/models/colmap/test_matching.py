@@ -6,9 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from amb3r_core.models.colmap import matching
 from amb3r_core.models.colmap.cameras import colmap_cameras
 from amb3r_core.models.colmap.features import Features
-from amb3r_core.models.colmap.matching import Chance, MatchConfig, log10_false_alarms, match_descriptors, match_pair, match_pairs
+from amb3r_core.models.colmap.matching import (
+    Chance,
+    MatchConfig,
+    PairMemory,
+    log10_false_alarms,
+    match_descriptors,
+    match_pair,
+    match_pairs,
+)
 from amb3r_core.progress import silent
 from tests.models.colmap import posed_photos as scene
 
@@ -92,3 +101,23 @@ def test_blocks_of_another_input_are_refused(tmp_path: Path):
     match_pairs(views, cameras_of(views), [(0, 1)], CONFIG, tmp_path, silent)
     with pytest.raises(ValueError, match="belongs to another input"):
         match_pairs([*views, views[0]], cameras_of([*views, views[0]]), [(0, 2)], CONFIG, tmp_path, silent)
+
+
+def test_pairs_seen_before_are_verified_without_another_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    views, memory = two_views(), PairMemory()
+    cameras = cameras_of(views)
+    first = match_pairs(views, cameras, [(0, 1)], CONFIG, tmp_path / "a", silent, names=NAMES, memory=memory)
+    monkeypatch.setattr(matching, "match_descriptors", None)
+    again = match_pairs(views, cameras, [(0, 1)], CONFIG, tmp_path / "b", silent, names=NAMES, memory=memory)
+    assert len(first) == len(again) == 1
+    np.testing.assert_array_equal(first[0].matches, again[0].matches)
+    assert memory.find("b", "a") is None
+
+
+def test_only_the_latest_pairs_are_remembered():
+    memory, matches = PairMemory(max_pairs=2), np.zeros((0, 2), np.uint32)
+    for second in "bcd":
+        memory.keep("a", second, matches)
+    assert memory.find("a", "b") is None
+    assert memory.find("a", "c") is matches
+    assert memory.find("a", "d") is matches
