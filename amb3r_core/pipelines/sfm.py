@@ -77,7 +77,10 @@ def fitted(config: SfmConfig, spec: InputSpec) -> SfmConfig:
     if not limit or limit >= keyframes.max_alone + images.max_size:
         return config
     if limit < MIN_WINDOW:
-        raise InputError(f"structure from motion needs windows of {MIN_WINDOW} views, but the model takes {limit} at once")
+        raise InputError(
+            f"structure from motion needs windows of {MIN_WINDOW} views, but the model takes {limit} at once: "
+            "try a smaller --long-side or --dtype bfloat16"
+        )
     half = limit // 2
     return replace(
         config,

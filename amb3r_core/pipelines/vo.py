@@ -40,6 +40,8 @@ from amb3r_core.pipelines.windows import Window
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene import Reconstruction
 
+MIN_WINDOW = 4
+
 log = logging.getLogger(__name__)
 
 
@@ -67,8 +69,11 @@ class VoConfig:
         limit = spec.max_views
         if not limit or limit >= max(self.first_window, self.resample.max_active + self.map_every):
             return self
-        if limit < 4:
-            raise InputError(f"visual odometry needs windows of 4 views, but the model takes {limit} at once")
+        if limit < MIN_WINDOW:
+            raise InputError(
+                f"visual odometry needs windows of {MIN_WINDOW} views, but the model takes {limit} at once: "
+                "try a smaller --long-side or --dtype bfloat16"
+            )
         n_active = max(min(self.resample.n_active, limit // 2), 2)
         return replace(
             self,
