@@ -34,7 +34,7 @@ def tell(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> Window
 def tell_lens(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> WindowInput:
     """The window with the anchors' focal length for all frames of their lens of which EXIF says nothing, as EXIF would say it."""
     focal_px = _focal_px(window, scene, anchors)
-    return replace(window, sources=tuple(_told(source, focal_px.get(_lens(source))) for source in window.sources))
+    return replace(window, sources=tuple(_told(source, focal_px.get(lens_of(source))) for source in window.sources))
 
 
 def _focal_px(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> dict[object, float]:
@@ -48,12 +48,12 @@ def _focal_px(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> d
             width=width, height=height, fx=float(K[0, 0]), fy=float(K[1, 1]), cx=float(K[0, 2]), cy=float(K[1, 2])
         )
         camera = grid.unmapped(window.crops[row], source.width, source.height)
-        found.setdefault(_lens(source), []).append((camera.fx + camera.fy) / 2.0)
+        found.setdefault(lens_of(source), []).append((camera.fx + camera.fy) / 2.0)
     return {lens: float(np.median(values)) for lens, values in found.items()}
 
 
-def _lens(source: Frame) -> object:
-    """What frames of one lens setting share."""
+def lens_of(source: Frame) -> object:
+    """What frames of one lens setting share, as far as can be told."""
     return source.width, source.height, source.facts.camera
 
 

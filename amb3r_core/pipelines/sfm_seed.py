@@ -7,6 +7,7 @@ import numpy as np
 from amb3r_core.errors import RegistrationError
 from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.pipelines.clusters import Groups, cluster_images
+from amb3r_core.pipelines.hints import lens_of
 from amb3r_core.pipelines.retrieval import describe_frames, similarities
 from amb3r_core.pipelines.sfm_state import SfmConfig, SfmRun
 from amb3r_core.pipelines.windows import Window, WindowInput, predict
@@ -22,17 +23,21 @@ def score_clusters(run: SfmRun) -> None:
         run.commit()
     n_run = _clusters_scored(state.clusters, len(state.scores))
     inputs = (run.shelf.input(cluster) for cluster in state.clusters[n_run:])
-    for weights in run.executor.map(frame_weights, inputs):
+    for weights, focal_px in run.executor.map(first_sight, inputs):
         state.scores += weights
+        state.focal_px += focal_px
         run.report("score groups")
         run.commit()
 
 
-def frame_weights(model: ReconstructionModel, window: WindowInput) -> list[float]:
-    """Mean weight of each frame; 0 for one that the model does not place, or for a window too small for it."""
+def first_sight(model: ReconstructionModel, window: WindowInput) -> tuple[list[float], list[float]]:
+    """Mean weight and focal length (grid pixels) of each frame; 0 where it is not placed, or the window is too small."""
+    nothing = [0.0] * len(window.frames)
     if len(window.frames) < model.input_spec.min_views:
-        return [0.0] * len(window.frames)
-    return [float(weight) for weight in predict(model, window).frame_weight]
+        return nothing, nothing
+    answer = predict(model, window)
+    focal_px = np.where(answer.registered, answer.intrinsics[:, 0, 0], 0.0)
+    return [float(weight) for weight in answer.frame_weight], [float(value) for value in focal_px]
 
 
 def _clusters_scored(clusters: Groups, n_scores: int) -> int:
@@ -46,9 +51,12 @@ def start_map(run: SfmRun) -> None:
     Raises `RegistrationError` when no group gives a map.
     """
     state, config = run.state, run.config
-    weights = dict(zip([frame for cluster in state.clusters for frame in cluster], state.scores, strict=True))
+    frames = [frame for cluster in state.clusters for frame in cluster]
+    weights = dict(zip(frames, state.scores, strict=True))
     healthy, isolated = split_isolated(state.clusters, weights, config.isolated_weight)
-    for k in seed_order(healthy, weights, similarities(state.descriptors), config):
+    order = seed_order(healthy, weights, similarities(state.descriptors), config)
+    stretch = focal_stretch(run, dict(zip(frames, state.focal_px, strict=True)))
+    for k in sorted(order, key=lambda k: max(stretch[frame] for frame in healthy[k]) > config.max_focal_stretch):
         placed = _begin_with(run, healthy[k])
         if placed:
             state.deferred = [frame for frame in healthy[k] if frame not in placed]
@@ -90,6 +98,22 @@ def seed_order(clusters: Groups, weights: dict[int, float], similarity: Float64,
         scores.append(sure * near_and_far_mean(sorted(others, reverse=True), config) if others else sure)
     order = sorted(range(len(clusters)), key=lambda k: -scores[k])
     return [k for k in order if len(clusters[k]) > 1]
+
+
+def focal_stretch(run: SfmRun, focal_px: dict[int, float]) -> dict[int, float]:
+    """How many times longer or shorter each frame's focal length is than the median of its lens; 1 for frames without one.
+
+    A group seen from nearly one place leaves the focal length open, and what it tells of depth is stretched with it.
+    """
+    by_lens: dict[object, list[float]] = {}
+    for frame, value in focal_px.items():
+        if value > 0:
+            by_lens.setdefault(lens_of(run.shelf.frames[frame]), []).append(value)
+    usual = {lens: float(np.median(values)) for lens, values in by_lens.items()}
+    return {
+        frame: float(np.exp(abs(np.log(value / usual[lens_of(run.shelf.frames[frame])])))) if value > 0 else 1.0
+        for frame, value in focal_px.items()
+    }
 
 
 def near_and_far_mean(best_first: Sequence[float], config: SfmConfig) -> float:

@@ -40,6 +40,9 @@ class SfmConfig:
     nearest_share: float = 0.3
     n_nearest: int = 5
     """A mean over clusters is 0.3 times that of the five best plus 0.7 times that of all."""
+    max_focal_stretch: float = 1.2
+    """Groups whose focal length differs by a larger factor from the median of all groups start the map only if no other can.
+    Ours."""
     isolated_weight: float = 0.05
     """Frames below this in their own cluster are tried alone."""
     defer_weight: float = 0.1
@@ -72,6 +75,8 @@ class SfmState:
     """Still to be placed."""
     scores: list[float] = field(default_factory=list[float])
     """Weight of each frame in its own cluster, in the order of `clusters`, as far as they have been run."""
+    focal_px: list[float] = field(default_factory=list[float])
+    """Focal length of each frame there, in grid pixels."""
     deferred: list[int] = field(default_factory=list[int])
     last_deferred: int = -1
     """How many frames were deferred in the round before; -1: there was none."""
@@ -97,6 +102,7 @@ class SfmState:
             "descriptors": self.descriptors,
             "clusters": _flat(self.clusters),
             "scores": np.array(self.scores, dtype=np.float64),
+            "focal_px": np.array(self.focal_px, dtype=np.float64),
             "deferred": np.array(self.deferred, dtype=np.int64),
             "keyframes": np.array(self.keyframes, dtype=np.int64),
             "keyframe_clusters": _flat(self.keyframe_clusters),
@@ -116,6 +122,7 @@ class SfmState:
             descriptors=record["descriptors"].astype(np.float64),
             clusters=_groups(record["clusters"]),
             scores=[float(score) for score in record["scores"].astype(np.float64)],
+            focal_px=[float(value) for value in record["focal_px"].astype(np.float64)],
             deferred=whole_numbers(record["deferred"]),
             last_deferred=last_deferred,
             n_rounds=n_rounds,

@@ -129,6 +129,7 @@ def test_the_state_survives_its_record():
         descriptors=np.eye(3),
         clusters=[[2, 0], [1]],
         scores=[0.5],
+        focal_px=[300.0],
         plan=[[4, -1, 2, 3]],
         visited=[1, 2],
         n_rounds=2,

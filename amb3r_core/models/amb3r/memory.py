@@ -1,16 +1,14 @@
 """How much memory a scene will take, before anything is loaded, and what to change when it is too much."""
 
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
-import psutil
 import torch
 
 from amb3r_core.errors import ResourceError
+from amb3r_core.machine import free_memory_bytes
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
 from amb3r_core.models.amb3r.precision import compute_dtype, set_dtype
@@ -28,12 +26,6 @@ BYTES_PER_CHUNK_PIXEL = 1700.0
 """The dense head's last layers, per pixel of the views it works on at a time."""
 BYTES_PER_PIXEL = 60.0
 """Images, depth, points and confidences of two passes."""
-CGROUP = Path("/sys/fs/cgroup")
-CGROUP_FILES = (
-    ("memory.max", "memory.current", "inactive_file"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
-)
-"""Limit, use, and the name of unused cache in memory.stat, of cgroup versions 2 and 1 as a container sees them."""
 MOST_VIEWS = 10_000
 """No machine is asked for more at once."""
 SMALLEST_LONG_SIDE_PX = 140
@@ -137,24 +129,7 @@ def available_bytes(device: torch.device) -> int:
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-    return min(int(psutil.virtual_memory().available), container_bytes(CGROUP))
-
-
-def container_bytes(root: Path) -> int:
-    """Bytes that the container this process runs in may still take, by its cgroup (version 2 or 1); no limit elsewhere.
-
-    Cached file pages that nobody uses count as free: the kernel drops them first.
-    """
-    for limit_name, used_name, cache_name in CGROUP_FILES:
-        try:
-            limit = int((root / limit_name).read_text())
-            used = int((root / used_name).read_text())
-            lines = (root / limit_name).with_name("memory.stat").read_text().splitlines()
-        except (OSError, ValueError):  # no such cgroup, or "max"
-            continue
-        cached = next((int(line.split()[1]) for line in lines if line.startswith(f"{cache_name} ")), 0)
-        return max(limit - used + cached, 0)
-    return sys.maxsize
+    return free_memory_bytes()
 
 
 def lever_sentence(network: Amb3rNetwork, n_views: int) -> str:

@@ -52,7 +52,7 @@ def plan(n_photos: int, *, focal_is_known: bool, seed: int = 0) -> list[list[Att
     calibrated_global = Attempt(name="global-calibrated", mapper=Mapper.GLOBAL, calibrate=True)
     calibrated = Attempt(name="incremental-calibrated", mapper=Mapper.INCREMENTAL, calibrate=True, is_relaxed=True)
     hypotheses = [
-        Attempt(name=f"incremental-focal-{ratio}", mapper=Mapper.INCREMENTAL, focal_ratio=ratio, is_relaxed=True)
+        Attempt(name=f"incremental-focal-{ratio}", mapper=Mapper.INCREMENTAL, focal_ratio=ratio, holds_lens=True, is_relaxed=True)
         for ratio in FOCAL_HYPOTHESES
     ]
     if n_photos == 2:

@@ -30,6 +30,9 @@ IMPLAUSIBLE_FACTOR = 0.1
 CHOSEN = "chosen"
 """The name of the winner after its finish."""
 
+FREEDOM_GAIN = 1.01
+"""Support with a free focal length over that with the usual one, from which the free one is believed."""
+
 MIN_PHOTOS_FOR_DISTORTION = 4
 MIN_PHOTOS_FOR_FOCAL = 3
 
@@ -46,13 +49,15 @@ class Attempt:
     """One way to a model.
 
     calibrate: estimate unknown focal lengths from the view graph first. focal_ratio: start unknown cameras at this focal
-    length over the longer side. is_relaxed: thresholds for few or wide-baseline views.
+    length over the longer side. holds_lens: focal length and distortion stay as they start until all photos are placed, and
+    for good where freeing them explains nothing more. is_relaxed: thresholds for few or wide-baseline views.
     """
 
     name: str
     mapper: Mapper
     calibrate: bool = False
     focal_ratio: float | None = None
+    holds_lens: bool = False
     is_relaxed: bool = False
     seed: int = 0
 
@@ -71,12 +76,30 @@ def run_attempt(
     if model is None:
         store_score(Path(folder), AttemptScore(name=spec.name, problem="no initial pair of photos could be found"))
     else:
-        keep_poses = spec.mapper is Mapper.POSED
         # The common database, not the attempt's own: calibration drops matches, and supports must be comparable.
-        mapping.polish(Path(database), model, _polish_tuning(spec.seed, n_photos), keep_poses=keep_poses)
+        model = _polished(spec, Path(database), model, n_photos)
         store_model(Path(folder), spec.name, model)
         store_score(Path(folder), _score(spec.name, model))
     shutil.rmtree(work)
+
+
+def _polished(spec: Attempt, database: Path, model: pycolmap.Reconstruction, n_photos: int) -> pycolmap.Reconstruction:
+    """The model after the polish that all attempts share.
+
+    From little parallax a free focal length wanders off, and takes the model along. Held at a usual value it leaves a model from
+    which it can be freed; where that explains no more, the usual value is likelier than what it wandered to.
+    """
+    free = _polish_tuning(spec.seed, n_photos)
+    if not spec.holds_lens:
+        return mapping.polish(database, model, free, keep_poses=spec.mapper is Mapper.POSED)
+    mapping.polish(database, model, _held(free))
+    freed = mapping.polish(database, pycolmap.Reconstruction(model), free)
+    loses_photos = freed.num_reg_images() < model.num_reg_images()
+    return model if loses_photos or mapping.support(freed) < FREEDOM_GAIN * mapping.support(model) else freed
+
+
+def _held(tuning: Tuning) -> Tuning:
+    return replace(tuning, refine_focal=False, refine_distortion=False)
 
 
 def run_finish(name: str, keep_poses: bool, database: str, folder: str, n_photos: int, seed: int) -> None:
@@ -119,10 +142,12 @@ def _map(
     if spec.mapper is Mapper.POSED:
         return mapping.posed_model(database, poses)
     if spec.focal_ratio is not None:
-        _set_focal(database, spec.focal_ratio)
+        _set_focal(database, spec.focal_ratio, is_held=spec.holds_lens)
     if spec.calibrate:
         mapping.calibrate_view_graph(database, spec.seed)
     refine = _polish_tuning(spec.seed, n_photos)
+    if spec.holds_lens:
+        refine = _held(refine)
     if spec.mapper is Mapper.PAIR:
         return mapping.pair_model(database, refine)
     if spec.mapper is Mapper.GLOBAL:
@@ -166,11 +191,13 @@ def _drop_distortion(camera: pycolmap.Camera) -> None:
         camera.params = [*camera.params[:3], 0.0]
 
 
-def _set_focal(database: Path, focal_ratio: float) -> None:
+def _set_focal(database: Path, focal_ratio: float, *, is_held: bool) -> None:
+    """Unknown cameras get this focal length; COLMAP estimates one anew for the first photo of a camera that has no prior."""
     with pycolmap.Database.open(database) as opened:
         for camera in opened.read_all_cameras():
             if not camera.has_prior_focal_length:
                 camera.focal_length = focal_ratio * max(camera.width, camera.height)
+                camera.has_prior_focal_length = is_held
                 opened.update_camera(camera)
 
 

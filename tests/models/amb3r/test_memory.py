@@ -1,6 +1,4 @@
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +9,6 @@ from amb3r_core.models.amb3r.manifest import published_tensors
 from amb3r_core.models.amb3r.memory import (
     Load,
     available_bytes,
-    container_bytes,
     estimate,
     largest_view_count,
     lever_sentence,
@@ -112,24 +109,3 @@ def test_the_levers_after_a_failure_fit_the_case() -> None:
     )
     set_dtype(network, torch.bfloat16)
     assert lever_sentence(network, 1) == "try a smaller --long-side"
-
-
-@pytest.mark.parametrize(
-    ("folder", "names", "cache_line"),
-    [
-        (".", ("memory.max", "memory.current"), "inactive_file 300"),
-        ("memory", ("memory.limit_in_bytes", "memory.usage_in_bytes"), "total_inactive_file 300"),
-    ],
-)
-def test_a_container_is_asked_for_no_more_than_its_limit(
-    folder: str, names: tuple[str, str], cache_line: str, tmp_path: Path
-) -> None:
-    assert container_bytes(tmp_path) == sys.maxsize
-    place = tmp_path / folder
-    place.mkdir(exist_ok=True)
-    (place / names[0]).write_text("5000\n")
-    (place / names[1]).write_text("4000\n")
-    (place / "memory.stat").write_text(f"anon 3000\n{cache_line}\n")
-    assert container_bytes(tmp_path) == 1300
-    (place / names[0]).write_text("max\n")
-    assert container_bytes(tmp_path) == sys.maxsize

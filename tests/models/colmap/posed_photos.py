@@ -16,9 +16,9 @@ CAMERA = PinholeCamera(width=WIDTH, height=HEIGHT, fx=FOCAL_PX, fy=FOCAL_PX, cx=
 Float64 = NDArray[np.float64]
 
 
-def poses_on_an_arc(n_views: int, step_deg: float = 10.0) -> list[Float64]:
-    """cam_to_world of cameras 4 units from the origin, looking at it, at slightly different heights."""
-    return [_looking_at_origin(np.radians(step_deg * k), 0.3 * np.sin(2.0 * k)) for k in range(n_views)]
+def poses_on_an_arc(n_views: int, step_deg: float = 10.0, sway: float = 0.3) -> list[Float64]:
+    """cam_to_world of cameras 4 units from the origin, looking at it, at heights up to `sway` either way."""
+    return [_looking_at_origin(np.radians(step_deg * k), sway * np.sin(2.0 * k)) for k in range(n_views)]
 
 
 def cloud(n_points: int = 600, seed: int = 0) -> Float64:

@@ -1,5 +1,7 @@
 """Support tells a good model from a bad one, without ground truth."""
 
+from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from amb3r_core.models.colmap import mapping
 from amb3r_core.models.colmap.cameras import colmap_cameras
 from amb3r_core.models.colmap.database import write_database
 from amb3r_core.models.colmap.matching import MatchConfig, match_pair
+from amb3r_core.models.colmap.solve import Attempt, Mapper, model_path, run_attempt
 from tests.models.colmap import posed_photos as scene
 
 POSES = scene.poses_on_an_arc(4)
@@ -63,3 +66,25 @@ def test_a_model_without_points_has_no_support(database: Path):
     for image_id in (1, 2, 3):
         assert mapping.reprojection_errors(three, image_id)[0] == []
     assert mapping.support(three) == 0.0
+
+
+def held_focal_px(folder: Path, step_deg: float, focal_ratio: float) -> float:
+    """The focal length of an attempt that starts at the ratio and holds it, on views whose own is 560 px."""
+    poses = scene.poses_on_an_arc(6, step_deg=step_deg, sway=0.03 * step_deg)
+    features = [scene.see(scene.cloud(), pose, noise_px=0.5, seed=k) for k, pose in enumerate(poses)]
+    cameras = colmap_cameras([scene.photo(str(k)) for k in range(6)], features)
+    pairs = [match_pair(features, cameras, pair, MatchConfig()) for pair in combinations(range(6), 2)]
+    write_database(folder / "database.db", list("012345"), cameras, features, [pair for pair in pairs if pair is not None])
+    spec = Attempt(name="held", mapper=Mapper.INCREMENTAL, focal_ratio=focal_ratio, holds_lens=True, is_relaxed=True)
+    run_attempt({**asdict(spec), "mapper": spec.mapper.value}, str(folder / "database.db"), str(folder), 6, {})
+    model = pycolmap.Reconstruction(model_path(folder, "held"))
+    assert model.num_reg_images() == 6
+    return model.camera(1).focal_length
+
+
+@pytest.mark.slow
+def test_a_held_focal_length_is_freed_only_where_the_views_tell_it(tmp_path: Path):
+    for name in ("narrow", "wide"):
+        (tmp_path / name).mkdir()
+    assert held_focal_px(tmp_path / "narrow", 1.0, 0.7) == pytest.approx(0.7 * scene.WIDTH)
+    assert held_focal_px(tmp_path / "wide", 20.0, 0.7) == pytest.approx(scene.FOCAL_PX, rel=0.02)
