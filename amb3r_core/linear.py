@@ -1,5 +1,6 @@
 """Linear layers in the dtype of their weights, with one fused kernel for inference on CPUs and plain torch everywhere else."""
 
+from functools import cache
 from typing import Literal
 
 import torch
@@ -25,6 +26,20 @@ def plain_linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Act
     return functional.gelu(y) if activation == "gelu" else y
 
 
+@cache
+def has_fused_kernel(dtype: torch.dtype) -> bool:
+    """Whether oneDNN multiplies this dtype on this processor, tried once: half precision wants AVX512 or AMX."""
+    if not torch.backends.mkldnn.is_available() or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        return False
+    ones = torch.ones(16, 16, dtype=dtype)
+    try:
+        with torch.inference_mode():
+            _fused_linear(ones, ones, None, "none")
+    except RuntimeError:  # "could not create a primitive descriptor"
+        return False
+    return True
+
+
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation) -> Tensor:
     x = x.to(weight.dtype)
     return _fused_linear(x, weight, bias, activation) if _can_fuse(x) else plain_linear(x, weight, bias, activation)
@@ -36,8 +51,7 @@ def _can_fuse(x: Tensor) -> bool:
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.bfloat16)
         and not torch.is_grad_enabled()
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        and has_fused_kernel(x.dtype)
     )
 
 

@@ -37,6 +37,13 @@ def plan(
     from amb3r_core.models.amb3r.precision import choose_dtype
 
     chosen = torch.device(choose_device(device))
-    load = load_of(inputs, dtype=choose_dtype(dtype, chosen), long_side_px=long_side, use_backend=backend, max_frames=max_frames)
+    load = load_of(
+        inputs,
+        device=chosen,
+        dtype=choose_dtype(dtype, chosen),
+        long_side_px=long_side,
+        use_backend=backend,
+        max_frames=max_frames,
+    )
     answer = plan_memory(load, available_bytes(chosen))
     print_table("", {"fits" if answer.fits else "does not fit": answer.sentence, "device": str(chosen)})

@@ -79,7 +79,7 @@ def fitted(config: SfmConfig, spec: InputSpec) -> SfmConfig:
     if limit < MIN_WINDOW:
         raise InputError(
             f"structure from motion needs windows of {MIN_WINDOW} views, but the model takes {limit} at once: "
-            "try a smaller --long-side or --dtype bfloat16"
+            "try a smaller --long-side"
         )
     half = limit // 2
     return replace(

@@ -35,7 +35,7 @@ def load_network(kind: Kind, config: ModelConfig, options: ModelOptions, monitor
     device = torch.device(options.device)
     dtype, memory_bytes = choose_dtype(options.dtype, device), available_bytes(device)
     side = options.long_side_px or PUBLISHED_LONG_SIDE_PX
-    one = Load(n_views=1, height=side, width=side, dtype=dtype, use_backend=options.backend, config=config)
+    one = Load(n_views=1, height=side, width=side, dtype=dtype, device=device, use_backend=options.backend, config=config)
     require_room(kind, one, memory_bytes)
     with torch.device("meta"):
         network = Amb3rNetwork(config)

@@ -11,8 +11,9 @@ from amb3r_core.errors import ResourceError
 from amb3r_core.machine import free_memory_bytes
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.precision import compute_dtype, set_dtype
+from amb3r_core.models.amb3r.precision import compute_dtype, runs_bfloat16, set_dtype
 
+CPU = torch.device("cpu")
 RUNTIME_BYTES = 0.65e9
 """What the process holds without the network: torch and its libraries.
 
@@ -40,6 +41,7 @@ class Load:
     height: int
     width: int
     dtype: torch.dtype
+    device: torch.device = CPU
     use_backend: bool = True
     config: ModelConfig = LARGE
 
@@ -134,7 +136,8 @@ def available_bytes(device: torch.device) -> int:
 
 def lever_sentence(network: Amb3rNetwork, n_views: int) -> str:
     """What to do after memory ran out with this network and this many views."""
-    levers = ["--dtype bfloat16"] if compute_dtype(network) == torch.float32 else []
+    device = next(network.parameters()).device
+    levers = ["--dtype bfloat16"] if compute_dtype(network) == torch.float32 and runs_bfloat16(device) else []
     levers += [f"fewer than {n_views} views at once (--pipeline sfm or vo)"] if n_views > 1 else []
     return f"try {', or '.join([*levers, 'a smaller --long-side'])}"
 
@@ -161,7 +164,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _levers(load: Load, available: int) -> list[str]:
     """What would help, quietest change first; each phrase says how far to go, and only what is enough by itself is offered."""
     levers: list[str] = []
-    if load.dtype == torch.float32 and _fits(replace(load, dtype=torch.bfloat16), available):
+    if _fits(replace(load, dtype=torch.bfloat16), available) and load.dtype == torch.float32 and runs_bfloat16(load.device):
         levers.append("--dtype bfloat16")
     views = largest_view_count(load, available)
     if views:

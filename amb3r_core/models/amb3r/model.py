@@ -120,6 +120,7 @@ class Amb3rModel:
             height=height,
             width=width,
             dtype=compute_dtype(self.network),
+            device=self._device,
             use_backend=self._use_backend,
             config=self.network.config,
         )

@@ -14,12 +14,20 @@ from amb3r_core.models.api import InputSpec
 from amb3r_core.video import is_video, probe_video, sampling_rate
 
 
-def load_of(inputs: Sequence[Path], *, dtype: torch.dtype, long_side_px: int | None, use_backend: bool, max_frames: int) -> Load:
+def load_of(
+    inputs: Sequence[Path],
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    long_side_px: int | None,
+    use_backend: bool,
+    max_frames: int,
+) -> Load:
     """One call over all photos, or over the frames that would be taken of a video. Raises `InputError`."""
     sizes = _video_sizes(inputs[0], max_frames) if len(inputs) == 1 and is_video(inputs[0]) else _photo_sizes(inputs)
     spec = InputSpec(long_side_px=long_side_px or PUBLISHED_LONG_SIDE_PX, multiple_px=LARGE.patch_size)
     height, width = choose_grid(sizes, spec)
-    return Load(n_views=len(sizes), height=height, width=width, dtype=dtype, use_backend=use_backend)
+    return Load(n_views=len(sizes), height=height, width=width, dtype=dtype, device=device, use_backend=use_backend)
 
 
 def _photo_sizes(inputs: Sequence[Path]) -> list[tuple[int, int]]:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from amb3r_core.errors import InputError
+from amb3r_core.linear import has_fused_kernel
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.options import DtypeName
 
@@ -15,20 +16,30 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def choose_dtype(wish: DtypeName, device: torch.device) -> torch.dtype:
-    """The dtype asked for; "auto" is bfloat16 where the hardware multiplies it natively, else float32."""
+    """The dtype asked for; "auto" is bfloat16 where the hardware multiplies it natively, else float32.
+
+    Raises `InputError` for a dtype that the device cannot multiply at any useful speed.
+    """
     if wish == "auto":
         return torch.bfloat16 if has_native_bfloat16(device) else torch.float32
     if wish == "float16" and device.type == "cpu":
         raise InputError("--dtype float16 is for GPUs; on a CPU use bfloat16 or float32")
+    if wish == "bfloat16" and not runs_bfloat16(device):
+        raise InputError("--dtype bfloat16 needs a processor with AVX512 or AMX, and this one has neither; use --dtype float32")
     return DTYPES[wish]
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
     """Whether the device has bfloat16 products in hardware: AVX512-bf16 or AMX on a CPU, Ampere or later for CUDA."""
     if device.type == "cpu":
-        cpu = torch.cpu
-        return any(getattr(cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        features = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return runs_bfloat16(device) and any(getattr(torch.cpu, name, bool)() for name in features)
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def runs_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 may be asked of the device: GPUs take it, a CPU where its kernel has been tried and works."""
+    return device.type != "cpu" or has_fused_kernel(torch.bfloat16)
 
 
 def compute_dtype(network: Amb3rNetwork) -> torch.dtype:

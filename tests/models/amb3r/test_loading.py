@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from amb3r_core.errors import WeightsError
+from amb3r_core.linear import has_fused_kernel
 from amb3r_core.models.amb3r.config import FRONT_END, ModelConfig, tiny_config
 from amb3r_core.models.amb3r.loading import load_network, missing
 from amb3r_core.models.amb3r.model import Amb3rModel
@@ -54,6 +55,7 @@ def test_without_the_back_end_its_weights_are_let_go(load: Load) -> None:
     assert torch.equal(model.predict(batch).depth, load().draft(batch).prediction.depth)
 
 
+@pytest.mark.skipif(not has_fused_kernel(torch.bfloat16), reason="this processor has no bfloat16 kernels")
 def test_the_asked_precision_reaches_the_trunk(load: Load) -> None:
     network = load(dtype="bfloat16").network
     assert network.front_end.model.aggregator.patch_embed.patch_embed.proj.weight.dtype == torch.bfloat16

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -5,17 +8,60 @@ import torch
 from torch import nn
 
 from amb3r_core.errors import InputError
+from amb3r_core.linear import has_fused_kernel
 from amb3r_core.models.amb3r.config import tiny_config
 from amb3r_core.models.amb3r.model import Amb3rModel
 from amb3r_core.models.amb3r.precision import choose_dtype, compute_dtype, exact_products, has_native_bfloat16, set_dtype
 from tests.golden import build
 from tests.models.amb3r.tiny import tiny_batch, tiny_images, tiny_network
+from tests.paths import ROOT
 
 CPU = torch.device("cpu")
 
 
+WITHOUT_AVX512 = """
+import torch
+from torch import nn
+
+from amb3r_core.errors import InputError
+from amb3r_core.linear import linear
+from amb3r_core.models.amb3r.memory import Load, plan
+from amb3r_core.models.amb3r.precision import choose_dtype
+
+CPU = torch.device("cpu")
+assert choose_dtype("auto", CPU) == torch.float32
+try:
+    choose_dtype("bfloat16", CPU)
+except InputError as error:
+    print(error)
+with torch.inference_mode():
+    layer, x = nn.Linear(8, 8).bfloat16(), torch.randn(3, 8)
+    exact = layer.float()(x)
+    assert (linear(x, layer.bfloat16()) - exact).abs().max() < 0.1
+print(plan(Load(n_views=8, height=392, width=518, dtype=torch.float32), 7 * 10**9).levers)
+"""
+
+
+def test_a_processor_without_bfloat16_kernels_is_never_sent_there() -> None:
+    """oneDNN is told to use AVX2 alone, as on a processor that has no more."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_AVX512],
+        cwd=ROOT,
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    refusal, levers = done.stdout.splitlines()
+    assert "use --dtype float32" in refusal
+    assert "--long-side" in levers
+    assert "bfloat16" not in levers
+
+
 def test_auto_is_bfloat16_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, wanted in (("_is_avx512_bf16_supported", torch.bfloat16), ("_is_vnni_supported", torch.float32)):
+    fast = torch.bfloat16 if has_fused_kernel(torch.bfloat16) else torch.float32
+    for name, wanted in (("_is_avx512_bf16_supported", fast), ("_is_vnni_supported", torch.float32)):
         for feature in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
             monkeypatch.setattr(torch.cpu, feature, lambda feature=feature, name=name: feature == name, raising=False)
         assert choose_dtype("auto", CPU) == wanted
