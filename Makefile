@@ -6,17 +6,20 @@ OUT := out/demo
 # Test processes, one thread each: threads that share a core wait for one another.
 TEST_WORKERS ?= 2
 
-.PHONY: demo test check lint types blender-zip clean
+.PHONY: demo test lint imports types blender-zip clean
 
 demo: $(DEMO_ENV)/.ready
 	$(DEMO_ENV)/bin/amb3r demo --output $(OUT) --overwrite
 
-test: $(TEST_ENV)/.ready lint types
+test: $(TEST_ENV)/.ready lint imports types
 	OMP_NUM_THREADS=1 $(TEST_ENV)/bin/python -m pytest -n $(TEST_WORKERS) --dist loadgroup
 
 lint: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/ruff check .
 	$(TEST_ENV)/bin/ruff format --check .
+
+imports: $(TEST_ENV)/.ready
+	PYTHONPATH=.:plugins/nerfstudio:plugins/open3d:plugins/blender $(TEST_ENV)/bin/lint-imports
 
 types: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/pyright --pythonpath $(TEST_ENV)/bin/python

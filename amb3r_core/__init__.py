@@ -1,46 +1,40 @@
 """Photos or a video in, a 3D scene in metres out. Public names are resolved on first use (PEP 562)."""
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from amb3r_core._version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from amb3r_core.api import reconstruct
     from amb3r_core.errors import Amb3rError
     from amb3r_core.export import export_scene
     from amb3r_core.export.scene_dir import load_scene, save_scene
-    from amb3r_core.fusion import FusionConfig, fuse
+    from amb3r_core.jobs.api import reconstruct
     from amb3r_core.progress import Cancelled, Monitor, Progress
-    from amb3r_core.scene import (
-        Crop,
-        Dense,
-        PinholeCamera,
-        PointCloud,
-        Provenance,
-        Reconstruction,
-        Scale,
-        View,
-    )
+    from amb3r_core.scene.camera import Crop, PinholeCamera
+    from amb3r_core.scene.cloud import PointCloud
+    from amb3r_core.scene.fusion import FusionConfig, fuse
+    from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
 
 _HOMES = {
-    "reconstruct": "api",
+    "reconstruct": "jobs.api",
     "Amb3rError": "errors",
     "export_scene": "export",
     "load_scene": "export.scene_dir",
     "save_scene": "export.scene_dir",
-    "FusionConfig": "fusion",
-    "fuse": "fusion",
+    "FusionConfig": "scene.fusion",
+    "fuse": "scene.fusion",
     "Cancelled": "progress",
     "Monitor": "progress",
     "Progress": "progress",
-    "Crop": "scene",
-    "Dense": "scene",
-    "PinholeCamera": "scene",
-    "PointCloud": "scene",
-    "Provenance": "scene",
-    "Reconstruction": "scene",
-    "Scale": "scene",
-    "View": "scene",
+    "Crop": "scene.camera",
+    "Dense": "scene.reconstruction",
+    "PinholeCamera": "scene.camera",
+    "PointCloud": "scene.cloud",
+    "Provenance": "scene.reconstruction",
+    "Reconstruction": "scene.reconstruction",
+    "Scale": "scene.reconstruction",
+    "View": "scene.reconstruction",
 }
 
 __all__ = [
@@ -63,11 +57,6 @@ __all__ = [
     "reconstruct",
     "save_scene",
 ]
-
-try:
-    __version__ = version("amb3r")
-except PackageNotFoundError:  # the sources were put on the path without being installed
-    __version__ = "0+unknown"
 
 
 def __getattr__(name: str) -> object:

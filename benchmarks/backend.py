@@ -23,10 +23,10 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
+from amb3r_core.voxel.choose_ops import choose_ops
 from amb3r_core.voxel.config import PointTransformerConfig
 from amb3r_core.voxel.grid import voxelize
 from amb3r_core.voxel.interpolate import interpolate_voxels
-from amb3r_core.voxel.ops import choose_ops
 from amb3r_core.voxel.transformer import PointTransformer
 
 VOXEL_SIZE = 0.01

@@ -23,14 +23,14 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from amb3r_core.evaluate import image_names, true_poses
-from amb3r_core.models.colmap.dense import DenseConfig, Stereo, densify
-from amb3r_core.models.colmap.neighbours import SparseScene
-from amb3r_core.models.colmap.photos import Photo
-from amb3r_core.models.colmap.sfm import SfmConfig, reconstruct_sparse
+from amb3r_core.jobs.sample import true_depth
+from amb3r_core.models.colmap.sfm.photos import Photo
+from amb3r_core.models.colmap.sfm.run import SfmConfig, reconstruct_sparse
+from amb3r_core.models.colmap.stereo.dense import DenseConfig, Stereo, densify
+from amb3r_core.models.colmap.stereo.neighbours import SparseScene
 from amb3r_core.progress import silent
-from amb3r_core.sample_scene import true_depth
-from amb3r_core.scene import PinholeCamera
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.evaluate import image_names, true_poses
 from benchmarks.dense_rivals import PatchMatch, sgbm_depth
 
 Answer = tuple[Tensor, Tensor]

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amb3r_core.models.colmap.dense import Stereo, Sweep
-from amb3r_core.models.colmap.stereo_cost import PlaneWarp, grey, ranked_mean, sample
+from amb3r_core.models.colmap.stereo.cost import PlaneWarp, grey, ranked_mean, sample
+from amb3r_core.models.colmap.stereo.dense import Stereo, Sweep
 
 WINDOW_OFFSETS = (-4, -2, 0, 2, 4)
 ROUNDS = 3

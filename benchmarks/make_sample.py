@@ -1,6 +1,6 @@
 """Render the bundled sample scene: photo-like views of our own room, with exact cameras and depth.
 
-    python benchmarks/make_sample.py --output amb3r_core/sample
+    python benchmarks/make_sample.py --output amb3r_core/jobs/sample_scene
 
 needs Blender as a Python module (`pip install bpy`), no network and no graphics card. The scene depends on the seed
 alone; how its last grains of render noise fall also depends on Blender's version and the machine.
@@ -23,7 +23,7 @@ from sample_scene.room import build_room, light_room
 from sample_scene.surfaces import Array
 
 SEED = 20
-DEFAULT_OUTPUT = Path(__file__).parents[1] / "amb3r_core" / "sample"
+DEFAULT_OUTPUT = Path(__file__).parents[1] / "amb3r_core" / "jobs" / "sample_scene"
 
 
 def build_scene(seed: int) -> None:

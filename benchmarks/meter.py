@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from amb3r_core.linear import linear
+from amb3r_core.compute.linear import linear
 
 PEAK_SIZE = 2048
 SECONDS_BETWEEN_SAMPLES = 1.0

@@ -60,8 +60,8 @@ def write_plain_colmap(dataset: Path, folder: Path, work: Path, factor: int) -> 
     """Writes a dataset from COLMAP's own result on the dataset's images, pointing at the downscaled ones; images placed."""
     import pycolmap
 
-    from amb3r_core.conventions import opencv_to_opengl
     from amb3r_core.export.ply import write_vertices
+    from amb3r_core.scene.conventions import opencv_to_opengl
 
     folder.mkdir()
     database = work / "database.db"

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from amb3r_core import load_scene
-from amb3r_core.evaluate import depth_m_from_mm, image_names, true_poses
-from amb3r_core.images import load_rgb
-from amb3r_core.known import parse_intrinsics
-from amb3r_core.scene import PinholeCamera, Reconstruction
+from amb3r_core.inputs.images import load_rgb
+from amb3r_core.inputs.known import parse_intrinsics
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.evaluate import depth_m_from_mm, image_names, true_poses
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import Room, fake_room
 
 REACH_M = 0.02

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from amb3r_core.conventions import invert, rigid
 from amb3r_core.export.scene_dir import load_cloud, load_scene
-from amb3r_core.scene import PointCloud, UInt8, transform_points
+from amb3r_core.scene.arrays import UInt8
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.conventions import invert, rigid
+from amb3r_core.scene.geometry import transform_points
 
 BACKGROUND = 24
 TURBO = np.array(

@@ -18,13 +18,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from amb3r_core.evaluate import score_poses
-from amb3r_core.images import Frame
-from amb3r_core.job import Job, run_job
+from amb3r_core.inputs.images import Frame
+from amb3r_core.jobs.job import Job, run_job
 from amb3r_core.options import PipelineName, ReconstructOptions
-from amb3r_core.pipelines.sfm import run_sfm
-from amb3r_core.pipelines.vo import VisualOdometry, VoConfig, run_vo
+from amb3r_core.pipelines.sfm.run import run_sfm
+from amb3r_core.pipelines.vo.run import VisualOdometry, VoConfig, run_vo
 from amb3r_core.progress import silent
+from amb3r_core.scene.evaluate import score_poses
 from tests.paths import SHARED
 from tests.pipelines.fake_model import FakeDescribingModel, FakeModel
 from tests.pipelines.fake_scenes import BoxScene, RgbdScene, block_loop, orbit_path, room_boxes, shuffled, street

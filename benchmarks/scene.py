@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 from amb3r_core.cli.summary import peak_memory_mb
-from amb3r_core.evaluate import score_depth
 from amb3r_core.export.scene_dir import load_scene
+from amb3r_core.jobs.sample import accuracy_rows, true_depth
+from amb3r_core.jobs.write_scene import write_scene
 from amb3r_core.options import ReconstructOptions
-from amb3r_core.sample_scene import accuracy_rows, true_depth
-from amb3r_core.scene_job import write_scene
+from amb3r_core.scene.evaluate import score_depth
 
 DECILES = tuple(share / 10 for share in range(10, 0, -1))
 

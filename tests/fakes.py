@@ -10,19 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.conventions import invert, rigid
 from amb3r_core.export.png import write_png
-from amb3r_core.scene import (
-    Crop,
-    Dense,
-    PinholeCamera,
-    Provenance,
-    Reconstruction,
-    Scale,
-    UnregisteredView,
-    View,
-    WeightsInfo,
-)
+from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.conventions import invert, rigid
+from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, UnregisteredView, View, WeightsInfo
 
 ROOM = np.array([[-2.5, -1.4, -2.0], [2.5, 1.2, 2.0]])
 BOXES = np.array([[[-1.6, 0.3, 0.6], [-0.7, 1.2, 1.5]], [[0.5, -0.1, 0.9], [1.1, 1.2, 1.6]]])

@@ -20,7 +20,7 @@ from amb3r_core.models.amb3r.heads import cam_to_world, intrinsics, world_to_cam
 from amb3r_core.models.amb3r.precision import set_dtype
 from amb3r_core.models.amb3r.scale import scene_scale
 from amb3r_core.voxel.backend import VoxelBackend
-from amb3r_core.voxel.ops import choose_ops
+from amb3r_core.voxel.choose_ops import choose_ops
 from tests.synthetic_weights import synthetic_state, synthetic_tensor
 
 FIRST_PASS_LIMIT = 2e-4

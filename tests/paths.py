@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = ROOT / "amb3r_core" / "sample"
+SAMPLE = ROOT / "amb3r_core" / "jobs" / "sample_scene"
 SHARED = ROOT.parent / "shared"
 
 

@@ -52,10 +52,9 @@ assert not BLOCKED & set(sys.modules)
 
 def scene_half_modules() -> list[str]:
     """Dotted names of every module that needs numpy alone."""
-    core = ROOT / "amb3r_core"
-    names = "errors progress optional conventions geometry scene staging depth_maps visibility thinning fusion tracks"
-    exports = [f"amb3r_core.export.{path.stem}" for path in sorted((core / "export").glob("[a-z]*.py"))]
-    return [f"amb3r_core.{name}" for name in names.split()] + exports
+    folders = [ROOT / "amb3r_core" / name for name in ("scene", "storage", "export")]
+    paths = [path for folder in folders for path in sorted(folder.glob("[a-z]*.py"))]
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
 
 
 def test_scenes_are_read_fused_and_written_with_numpy_alone(tmp_path: Path):

@@ -24,7 +24,7 @@ def demo(
         progress: bar, json or none.
     """
     from amb3r_core.cli.reconstruct import report
-    from amb3r_core.sample_scene import run_sample
+    from amb3r_core.jobs.sample import run_sample
 
     with watching(progress) as monitor:
         written, accuracy = run_sample(output, model=model, overwrite=overwrite, monitor=monitor)

@@ -20,9 +20,9 @@ EXTRAS = {
 
 def doctor() -> None:
     """Versions, devices, extras and weights of this installation."""
-    from amb3r_core import __version__
-    from amb3r_core.devices import available_devices
-    from amb3r_core.job import model_options
+    from amb3r_core._version import __version__
+    from amb3r_core.compute.devices import available_devices
+    from amb3r_core.jobs.job import model_options
     from amb3r_core.models.registry import model_states
     from amb3r_core.options import ReconstructOptions
 

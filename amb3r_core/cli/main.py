@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     """The exit code of one command."""
     signal.signal(signal.SIGTERM, _cancel)
     if list(arguments) == ["--version"]:
-        from amb3r_core import __version__
+        from amb3r_core._version import __version__
 
         print(f"amb3r {__version__}")  # noqa: T201
         return 0

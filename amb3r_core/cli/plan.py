@@ -30,7 +30,7 @@ def plan(
     """
     import torch
 
-    from amb3r_core.devices import choose_device
+    from amb3r_core.compute.devices import choose_device
     from amb3r_core.models.amb3r.memory import available_bytes
     from amb3r_core.models.amb3r.memory import plan as plan_memory
     from amb3r_core.models.amb3r.planning import load_of

@@ -11,8 +11,8 @@ from amb3r_core.cli.summary import peak_memory_mb, summary_fields, summary_rows
 from amb3r_core.options import ReconstructOptions
 
 if TYPE_CHECKING:
-    from amb3r_core.fusion import FusionConfig
-    from amb3r_core.scene_job import WrittenScene
+    from amb3r_core.jobs.write_scene import WrittenScene
+    from amb3r_core.scene.fusion import FusionConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def reconstruct(
         overwrite: Replace a scene that is there already.
         progress: bar: for people. json: one JSON object per line, for programs. none: quiet.
     """
-    from amb3r_core.scene_job import write_scene
+    from amb3r_core.jobs.write_scene import write_scene
 
     with watching(progress) as monitor:
         written = write_scene(
@@ -69,7 +69,7 @@ def fusion_config(cloud: CloudOptions) -> "FusionConfig":
     """The fusion's own defaults, changed where the user asked."""
     from dataclasses import replace
 
-    from amb3r_core.fusion import FusionConfig
+    from amb3r_core.scene.fusion import FusionConfig
 
     config = FusionConfig()
     if cloud.min_confidence is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from amb3r_core.scene import Reconstruction
+    from amb3r_core.scene.reconstruction import Reconstruction
 
 MAX_LISTED = 8
 """How many unregistered views the table names before it counts the rest; `amb3r info` names all."""

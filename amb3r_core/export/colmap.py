@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from amb3r_core.conventions import CORNER_MINUS_CENTER
 from amb3r_core.export.image_files import PlacedImage, place_images
 from amb3r_core.export.notes import comment_lines, write_sidecar
 from amb3r_core.export.points import cloud_of
 from amb3r_core.optional import require
-from amb3r_core.scene import Float64, PinholeCamera, PointCloud, Reconstruction
-from amb3r_core.tracks import Tracks, visibility_tracks
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.conventions import CORNER_MINUS_CENTER
+from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.tracks import Tracks, visibility_tracks
 
 MODEL_FOLDER = Path("sparse") / "0"
 IMAGES_FOLDER = "images"

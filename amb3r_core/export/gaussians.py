@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from amb3r_core.depth_maps import normals_camera
 from amb3r_core.export.notes import comment_lines
 from amb3r_core.export.ply import Vertices, write_vertices
-from amb3r_core.fusion import fuse
-from amb3r_core.scene import Float32, Float64, PointCloud, Reconstruction
-from amb3r_core.thinning import thinned
-from amb3r_core.visibility import DepthView, sight
+from amb3r_core.scene.arrays import Float32, Float64
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.depth_maps import normals_camera
+from amb3r_core.scene.fusion import fuse
+from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.thinning import thinned
+from amb3r_core.scene.visibility import DepthView, sight
 
 SH_C0 = 0.28209479177387814
 """The constant spherical harmonic, 1 / (2 sqrt(pi)): colour = 0.5 + SH_C0 * f_dc."""

@@ -14,10 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.conventions import OPENCV_FROM_OPENGL, rigid, up_axis_rotation
 from amb3r_core.export.notes import provenance_record
 from amb3r_core.export.points import cloud_of
-from amb3r_core.scene import Float32, Float64, PinholeCamera, PointCloud, Reconstruction
+from amb3r_core.scene.arrays import Float32, Float64
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.conventions import OPENCV_FROM_OPENGL, rigid, up_axis_rotation
+from amb3r_core.scene.reconstruction import Reconstruction
 
 FRUSTUM_SHARE = 0.08
 """Depth of the camera pyramids as a share of the cameras' median distance to the middle of the points."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.png import write_png
-from amb3r_core.scene import PinholeCamera, Reconstruction, View
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.reconstruction import Reconstruction, View
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import NoReturn, cast
 import numpy as np
 
 from amb3r_core.errors import FormatError
-from amb3r_core.scene import Float64
+from amb3r_core.scene.arrays import Float64
 
 EXACT = Context(prec=60)
 """Enough digits to add a half to any number that matters without rounding."""

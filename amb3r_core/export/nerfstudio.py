@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.conventions import CORNER_MINUS_CENTER, opencv_to_opengl, rigid, up_axis_rotation
 from amb3r_core.errors import InputError
 from amb3r_core.export.image_files import PlacedImage, free_name, place_images
 from amb3r_core.export.notes import comment_lines, provenance_record, write_json, write_sidecar
@@ -20,8 +19,13 @@ from amb3r_core.export.ply import Vertices, write_vertices
 from amb3r_core.export.png import write_png
 from amb3r_core.export.points import cloud_of
 from amb3r_core.optional import require
-from amb3r_core.scene import Float32, Float64, PinholeCamera, PointCloud, Reconstruction, transform_points
-from amb3r_core.thinning import thinned
+from amb3r_core.scene.arrays import Float32, Float64
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.conventions import CORNER_MINUS_CENTER, opencv_to_opengl, rigid, up_axis_rotation
+from amb3r_core.scene.geometry import transform_points
+from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.thinning import thinned
 
 MAX_SEED_POINTS = 150_000
 DEPTH_STEPS_PER_UNIT = 1000

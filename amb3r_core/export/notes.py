@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from amb3r_core.scene import Reconstruction
+from amb3r_core.scene.reconstruction import Reconstruction
 
 SIDECAR_NAME = "amb3r.json"
 """The file beside formats that have no place for such notes; it also marks a folder as written by us."""

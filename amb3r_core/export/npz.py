@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.export.notes import provenance_record, weights_licence
-from amb3r_core.scene import PointCloud, Reconstruction
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.reconstruction import Reconstruction
 
 
 def export_npz(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from amb3r_core.errors import FormatError
 from amb3r_core.export.notes import comment_lines
-from amb3r_core.fusion import fuse
-from amb3r_core.scene import PointCloud, Reconstruction
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.fusion import fuse
+from amb3r_core.scene.reconstruction import Reconstruction
 
 Vertices = NDArray[np.void]
 

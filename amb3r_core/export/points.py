@@ -1,8 +1,9 @@
 """The cloud an exporter writes when the caller has none at hand."""
 
-from amb3r_core.fusion import fuse
-from amb3r_core.scene import PointCloud, Reconstruction
-from amb3r_core.thinning import empty_cloud
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.fusion import fuse
+from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.thinning import empty_cloud
 
 
 def cloud_of(reconstruction: Reconstruction, cloud: PointCloud | None) -> PointCloud:

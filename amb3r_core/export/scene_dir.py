@@ -22,8 +22,9 @@ from amb3r_core.export.scene_json import (
     read_scene_document,
     scene_document,
 )
-from amb3r_core.scene import Dense, PointCloud, Reconstruction, View
-from amb3r_core.staging import staged_folder
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.reconstruction import Dense, Reconstruction, View
+from amb3r_core.storage.staging import staged_folder
 
 SCENE_FILE = "scene.amb3r"
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from amb3r_core.export.json_text import Node, add_half, subtract_half
 from amb3r_core.export.notes import unit_name
-from amb3r_core.scene import (
-    Crop,
-    Float64,
-    PinholeCamera,
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.geometry import check_rigid
+from amb3r_core.scene.reconstruction import (
     Provenance,
     Reconstruction,
     Scale,
@@ -26,7 +26,6 @@ from amb3r_core.scene import (
     VideoSource,
     View,
     WeightsInfo,
-    check_rigid,
 )
 
 FORMAT = "amb3r-scene"

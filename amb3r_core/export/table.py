@@ -14,8 +14,9 @@ from amb3r_core.export.npz import export_npz
 from amb3r_core.export.ply import export_ply
 from amb3r_core.export.scene_dir import write_scene
 from amb3r_core.export.tum import export_tum
-from amb3r_core.scene import PointCloud, Reconstruction
-from amb3r_core.staging import staged_file, staged_folder
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.storage.staging import staged_file, staged_folder
 
 
 class Exporter(Protocol):

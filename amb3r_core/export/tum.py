@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from amb3r_core.conventions import quaternion_from_rotation
 from amb3r_core.export.notes import comment_lines
-from amb3r_core.scene import PointCloud, Reconstruction
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.conventions import quaternion_from_rotation
+from amb3r_core.scene.reconstruction import Reconstruction
 
 
 def export_tum(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:

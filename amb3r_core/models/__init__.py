@@ -1,1 +1,4 @@
-"""Models: images in, depth, confidence and cameras out. See `api` for the seam."""
+"""Models that turn images into depth and cameras, behind one seam (`api`), and the registry that finds them.
+
+Pipelines import the seam, jobs the registry; models import neither.
+"""

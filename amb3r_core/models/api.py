@@ -12,9 +12,10 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from amb3r_core.images import Frame
+from amb3r_core.inputs.images import Frame
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene import Crop, PinholeCamera, WeightsInfo
+from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.reconstruction import WeightsInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,20 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amb3r_core.bridge import float32_array, float64_array, floats, ints, uint8_array
-from amb3r_core.gravity import levelled, up_of_cameras
-from amb3r_core.lens import undistort
+from amb3r_core.compute.arrays import float32_array, float64_array, floats, ints, uint8_array
+from amb3r_core.compute.lens import undistort
 from amb3r_core.models.api import ImageBatch, Prediction
-from amb3r_core.scene import (
-    Dense,
-    PinholeCamera,
-    Provenance,
-    Reconstruction,
-    Scale,
-    UInt8,
-    UnregisteredView,
-    View,
-)
+from amb3r_core.scene.arrays import UInt8
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.gravity import levelled, up_of_cameras
+from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, UnregisteredView, View
 
 UNKNOWN_SCALE = Scale(kind="relative", source="nothing in the images says how large things are")
 

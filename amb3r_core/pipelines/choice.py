@@ -4,18 +4,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from amb3r_core import __version__
-from amb3r_core.devices import choose_device
+from amb3r_core._version import __version__
+from amb3r_core.compute.devices import choose_device
 from amb3r_core.errors import ResourceError
-from amb3r_core.images import FrameList
+from amb3r_core.inputs.images import FrameList
 from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.options import ReconstructOptions
 from amb3r_core.pipelines.assemble import PipelineResult
-from amb3r_core.pipelines.executor import InProcess, RayWorkers
 from amb3r_core.pipelines.one_shot import run_one_shot
-from amb3r_core.pipelines.sfm import run_sfm
-from amb3r_core.pipelines.sfm_state import SfmConfig
-from amb3r_core.pipelines.vo import run_vo
+from amb3r_core.pipelines.sfm.executor import InProcess, RayWorkers
+from amb3r_core.pipelines.sfm.run import run_sfm
+from amb3r_core.pipelines.sfm.state import SfmConfig
+from amb3r_core.pipelines.vo.run import run_vo
 from amb3r_core.progress import Monitor
 
 Pipeline = Literal["one-shot", "vo", "sfm"]

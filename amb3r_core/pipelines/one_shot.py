@@ -2,13 +2,13 @@
 
 import time
 
-from amb3r_core.batching import prepare
 from amb3r_core.errors import RegistrationError, ResourceError
-from amb3r_core.images import FrameList
+from amb3r_core.inputs.images import FrameList
 from amb3r_core.models.api import Prediction, ReconstructionModel
+from amb3r_core.models.batching import prepare
 from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, PipelineResult, assemble
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene import Provenance, Scale
+from amb3r_core.scene.reconstruction import Provenance, Scale
 
 
 def run_one_shot(model: ReconstructionModel, frames: FrameList, *, version: str, monitor: Monitor = silent) -> PipelineResult:

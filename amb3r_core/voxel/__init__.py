@@ -1,4 +1,4 @@
-"""The sparse voxel back end: points with features in, features that have seen the whole scene out.
+"""The sparse voxel back end's operations and layers, in plain torch or by spconv.
 
-It knows voxels, curves and point features; no cameras, no images, no files, no model.
+Models import it; it knows no cameras, files or images.
 """

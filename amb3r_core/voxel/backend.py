@@ -4,12 +4,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amb3r_core.linear import pointwise
+from amb3r_core.compute.linear import pointwise
+from amb3r_core.voxel.choose_ops import choose_ops
 from amb3r_core.voxel.config import BackendConfig
 from amb3r_core.voxel.grid import voxelize
 from amb3r_core.voxel.interpolate import interpolate_voxels
 from amb3r_core.voxel.layers import Chain
-from amb3r_core.voxel.ops import SparseOps, choose_ops
+from amb3r_core.voxel.ops import SparseOps
 from amb3r_core.voxel.transformer import PointTransformer
 
 POINT_STRIDE = 7

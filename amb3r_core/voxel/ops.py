@@ -56,13 +56,3 @@ class TorchOps:
     def nearest(self, queries: Tensor, points: Tensor, k: int) -> Tensor:
         """See `SparseOps.nearest`."""
         return nearest_points(queries, points, k)
-
-
-def choose_ops(device: torch.device) -> SparseOps:
-    """The fastest operations for tensors on a device: spconv's on CUDA where it is installed, else plain torch."""
-    if device.type == "cuda":
-        from amb3r_core.voxel.ops_spconv import SpconvOps, has_spconv
-
-        if has_spconv():
-            return SpconvOps()
-    return TorchOps()

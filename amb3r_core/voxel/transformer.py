@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amb3r_core.linear import linear
+from amb3r_core.compute.linear import linear
 from amb3r_core.voxel.config import PointTransformerConfig
 from amb3r_core.voxel.curves import CURVES
 from amb3r_core.voxel.layers import Chain

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.export.colmap import export_colmap, export_colmap_text
-from amb3r_core.fusion import fuse
+from amb3r_core.scene.fusion import fuse
 from tests.fakes import fake_room
 
 pycolmap = pytest.importorskip("pycolmap")

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amb3r_core.conventions import rotation_from_quaternion
 from amb3r_core.errors import InputError
 from amb3r_core.export import gaussians
 from amb3r_core.export.gaussians import export_gaussians, normals_world, quaternions_of_normals
-from amb3r_core.fusion import fuse
+from amb3r_core.scene.conventions import rotation_from_quaternion
+from amb3r_core.scene.fusion import fuse
 from tests.fakes import ROOM, fake_room
 
 PlyData = pytest.importorskip("plyfile").PlyData

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from amb3r_core.export.glb import export_glb, gltf_from_world, linear_colors
-from amb3r_core.fusion import fuse
-from amb3r_core.thinning import empty_cloud
+from amb3r_core.scene.fusion import fuse
+from amb3r_core.scene.thinning import empty_cloud
 from tests.fakes import fake_room
 
 trimesh = pytest.importorskip("trimesh")

@@ -9,7 +9,7 @@ import pytest
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.image_files import crop_camera, place_images
-from amb3r_core.scene import Reconstruction
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import fake_room
 
 Image = pytest.importorskip("PIL.Image")

@@ -10,8 +10,8 @@ import pytest
 from amb3r_core.errors import InputError
 from amb3r_core.export.nerfstudio import depth_steps, export_nerfstudio, seed_cloud, z_up_from_world
 from amb3r_core.export.png import write_png
-from amb3r_core.fusion import fuse
-from amb3r_core.scene import PointCloud
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.fusion import fuse
 from tests.fakes import fake_room
 
 PlyData = pytest.importorskip("plyfile").PlyData

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from amb3r_core.export.notes import comment_lines, provenance_record, unit_name, write_json, write_sidecar
-from amb3r_core.scene import Scale
+from amb3r_core.scene.reconstruction import Scale
 from tests.fakes import fake_room
 
 SCENE = fake_room(1).reconstruction

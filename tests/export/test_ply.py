@@ -8,8 +8,8 @@ import pytest
 
 from amb3r_core.errors import FormatError
 from amb3r_core.export.ply import count_vertices, export_ply, read_cloud, read_vertices
-from amb3r_core.fusion import fuse
-from amb3r_core.scene import Scale
+from amb3r_core.scene.fusion import fuse
+from amb3r_core.scene.reconstruction import Scale
 from tests.fakes import fake_room
 
 PlyData = pytest.importorskip("plyfile").PlyData

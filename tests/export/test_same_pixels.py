@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from amb3r_core.export import export_scene
-from amb3r_core.fusion import fuse
-from amb3r_core.scene import Reconstruction
+from amb3r_core.scene.fusion import fuse
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import fake_room
 
 PlyData = pytest.importorskip("plyfile").PlyData

@@ -10,9 +10,9 @@ import pytest
 
 from amb3r_core.errors import FormatError, InputError, ResourceError
 from amb3r_core.export.scene_dir import count_points, load_cloud, load_scene, save_scene, write_scene
-from amb3r_core.fusion import fuse
-from amb3r_core.scene import Reconstruction, Scale, VideoSource
-from amb3r_core.staging import staged_folder
+from amb3r_core.scene.fusion import fuse
+from amb3r_core.scene.reconstruction import Reconstruction, Scale, VideoSource
+from amb3r_core.storage.staging import staged_folder
 from tests.fakes import fake_room
 
 HALF_PIXEL = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])

@@ -7,7 +7,7 @@ import pytest
 
 from amb3r_core.errors import InputError
 from amb3r_core.export import EXPORTERS, export_scene, find_exporters
-from amb3r_core.fusion import fuse
+from amb3r_core.scene.fusion import fuse
 from tests.fakes import fake_room
 
 SCENE = fake_room(3).reconstruction

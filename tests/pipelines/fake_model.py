@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amb3r_core.conventions import invert, rigid
 from amb3r_core.errors import RegistrationError
-from amb3r_core.geometry import Sim3
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction, unproject
-from amb3r_core.pipelines.finish import similarity_of_poses
+from amb3r_core.pipelines.mapping.to_reconstruction import similarity_of_poses
 from amb3r_core.progress import Cancelled, Monitor, silent
-from amb3r_core.scene import WeightsInfo
+from amb3r_core.scene.conventions import invert, rigid
+from amb3r_core.scene.geometry import Sim3
+from amb3r_core.scene.reconstruction import WeightsInfo
 from tests.pipelines.fake_scenes import TrueScene
 
 Float64 = NDArray[np.float64]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from amb3r_core.conventions import invert, rigid
-from amb3r_core.evaluate import image_names, true_poses
-from amb3r_core.images import Frame, FrameList, load_rgb
-from amb3r_core.scene import PinholeCamera
+from amb3r_core.inputs.images import Frame, FrameList, load_rgb
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.conventions import invert, rigid
+from amb3r_core.scene.evaluate import image_names, true_poses
 
 Float64 = NDArray[np.float64]
 WALL_M = 1000.0

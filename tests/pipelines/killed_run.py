@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amb3r_core.pipelines.assemble import PipelineResult
-from amb3r_core.pipelines.sfm import run_sfm
-from amb3r_core.pipelines.vo import run_vo
+from amb3r_core.pipelines.sfm.run import run_sfm
+from amb3r_core.pipelines.vo.run import run_vo
 from tests.pipelines.fake_model import FakeDescribingModel
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes, shuffled
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from amb3r_core.conventions import invert
-from amb3r_core.geometry import rotation_angle, umeyama
-from amb3r_core.scene import Reconstruction
+from amb3r_core.scene.conventions import invert
+from amb3r_core.scene.geometry import rotation_angle, umeyama
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.pipelines.fake_scenes import TrueScene
 
 

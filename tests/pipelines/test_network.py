@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from amb3r_core.images import FrameList
+from amb3r_core.inputs.images import FrameList
 from amb3r_core.models.amb3r.model import Amb3rModel
 from amb3r_core.models.api import DescribesImages, RefinableModel
-from amb3r_core.pipelines.sfm import run_sfm
-from amb3r_core.pipelines.vo import run_vo
+from amb3r_core.pipelines.sfm.run import run_sfm
+from amb3r_core.pipelines.vo.run import run_vo
 from tests.models.amb3r.tiny import tiny_network
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes, shuffled
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError
-from amb3r_core.pipelines.vo import VisualOdometry, VoConfig
+from amb3r_core.pipelines.vo.run import VisualOdometry, VoConfig
 from tests.paths import ROOT
 from tests.pipelines.fake_model import FakeModel
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from amb3r_core.geometry import Sim3
-from amb3r_core.pipelines.windows import Window
+from amb3r_core.pipelines.mapping.windows import Window
+from amb3r_core.scene.geometry import Sim3
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes
 
 

@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.autograd import gradcheck
 from torch.nn import functional
 
-from amb3r_core.voxel.ops import SparseOps, TorchOps, choose_ops
+from amb3r_core.voxel.choose_ops import choose_ops
+from amb3r_core.voxel.ops import SparseOps, TorchOps
 from amb3r_core.voxel.sites import SparseSites
 from tests.voxel.clouds import random_voxels
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amb3r_core.linear import linear
+from amb3r_core.compute.linear import linear
 
 ROPE_BASE = 100.0
 MLP_ROWS_PER_CHUNK = 8192

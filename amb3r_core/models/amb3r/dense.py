@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amb3r_core.linear import pointwise
+from amb3r_core.compute.linear import pointwise
 from amb3r_core.models.amb3r.config import ModelConfig
 
 UV_STRENGTH = 0.1

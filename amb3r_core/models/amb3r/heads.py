@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amb3r_core.linear import linear
+from amb3r_core.compute.linear import linear
 from amb3r_core.models.amb3r.attention import Block, Mlp
 from amb3r_core.models.amb3r.config import ModelConfig
 

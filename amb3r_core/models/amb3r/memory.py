@@ -7,8 +7,8 @@ from functools import cache
 
 import torch
 
+from amb3r_core.compute.machine import free_memory_bytes
 from amb3r_core.errors import ResourceError
-from amb3r_core.machine import free_memory_bytes
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
 from amb3r_core.models.amb3r.precision import compute_dtype, runs_bfloat16, set_dtype

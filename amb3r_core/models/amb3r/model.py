@@ -16,7 +16,7 @@ from amb3r_core.models.amb3r.precision import compute_dtype, exact_products
 from amb3r_core.models.amb3r.watching import watched
 from amb3r_core.models.api import Draft, ImageBatch, InputSpec, Prediction
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene import WeightsInfo
+from amb3r_core.scene.reconstruction import WeightsInfo
 
 PUBLISHED_LONG_SIDE_PX = 518
 ANSWER = Outputs.CAMERAS | Outputs.DEPTH

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
-from amb3r_core.batching import choose_grid
-from amb3r_core.images import open_photos
+from amb3r_core.inputs.images import open_photos
+from amb3r_core.inputs.video import is_video, probe_video, sampling_rate
 from amb3r_core.models.amb3r.config import LARGE
 from amb3r_core.models.amb3r.memory import Load
 from amb3r_core.models.amb3r.model import PUBLISHED_LONG_SIDE_PX
 from amb3r_core.models.api import InputSpec
-from amb3r_core.video import is_video, probe_video, sampling_rate
+from amb3r_core.models.batching import choose_grid
 
 
 def load_of(

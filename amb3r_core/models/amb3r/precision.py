@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from amb3r_core.compute.linear import has_fused_kernel
 from amb3r_core.errors import InputError
-from amb3r_core.linear import has_fused_kernel
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.options import DtypeName
 

@@ -27,7 +27,7 @@ from amb3r_core.models.amb3r.weights_files import (
 )
 from amb3r_core.models.amb3r.weights_licence import Commercial, Licence, find_licence
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene import WeightsInfo
+from amb3r_core.scene.reconstruction import WeightsInfo
 
 Kind = Literal["amb3r", "vggt"]
 """amb3r: the whole network. vggt: its front end alone, whose scale is relative."""

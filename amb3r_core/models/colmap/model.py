@@ -9,19 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amb3r_core.bridge import float64_array, ints
-from amb3r_core.conventions import invert
-from amb3r_core.images import Frame, natural_key
-from amb3r_core.lens import undistort, undistort_mask
+from amb3r_core.compute.arrays import float64_array, ints
+from amb3r_core.compute.lens import undistort, undistort_mask
+from amb3r_core.inputs.images import Frame, natural_key
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
-from amb3r_core.models.colmap.answers import keep_answer, load_answer
-from amb3r_core.models.colmap.dense import DenseConfig, densify
-from amb3r_core.models.colmap.neighbours import SparseScene
-from amb3r_core.models.colmap.photos import Photo
-from amb3r_core.models.colmap.sfm import FEATURES, SfmConfig, SharedWork, reconstruct_sparse
-from amb3r_core.models.colmap.sparse import SparseModel, SparseView
+from amb3r_core.models.colmap.prediction_cache import keep_answer, load_answer
+from amb3r_core.models.colmap.sfm.photos import Photo
+from amb3r_core.models.colmap.sfm.run import FEATURES, SfmConfig, SharedWork, reconstruct_sparse
+from amb3r_core.models.colmap.sfm.sparse import SparseModel, SparseView
+from amb3r_core.models.colmap.stereo.dense import DenseConfig, densify
+from amb3r_core.models.colmap.stereo.neighbours import SparseScene
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene import Float64, PinholeCamera, WeightsInfo
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.conventions import invert
+from amb3r_core.scene.reconstruction import WeightsInfo
 
 DEFAULT_LONG_SIDE_PX = 640
 RELATIVE_MEDIAN_DEPTH = 1.0

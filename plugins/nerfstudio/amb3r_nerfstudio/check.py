@@ -12,7 +12,8 @@ from PIL import Image
 
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.optional import require
-from amb3r_core.scene import ROTATION_TOLERANCE, Float64
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.geometry import ROTATION_TOLERANCE
 
 Verdict = Literal["pass", "warn", "fail", "none"]
 

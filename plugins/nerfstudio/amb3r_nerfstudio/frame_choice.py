@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.errors import InputError
-from amb3r_core.images import Frame, FrameList
-from amb3r_core.scene import UInt8
+from amb3r_core.inputs.images import Frame, FrameList
+from amb3r_core.scene.arrays import UInt8
 
 BLUR_LONG_SIDE_PX = 640
 """Sharpness is measured on about this size, so that one limit fits phones and cameras."""

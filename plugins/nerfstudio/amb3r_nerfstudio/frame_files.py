@@ -15,9 +15,10 @@ from amb3r_core.errors import InputError
 from amb3r_core.export.image_files import PlacedImage, crop_camera, link_or_copy
 from amb3r_core.export.nerfstudio import write_masks
 from amb3r_core.export.png import write_png
-from amb3r_core.images import load_rgb
+from amb3r_core.inputs.images import load_rgb
 from amb3r_core.optional import require
-from amb3r_core.scene import PinholeCamera, Reconstruction, View
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.reconstruction import Reconstruction, View
 
 PLAIN_MODES = frozenset({"RGB", "L"})
 PLAIN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})

@@ -7,18 +7,18 @@ from typing import Literal
 
 from nerfstudio.process_data.base_converter_to_nerfstudio_dataset import BaseConverterToNerfstudioDataset
 
-from amb3r_core import __version__
+from amb3r_core._version import __version__
 from amb3r_core.cli.screen import print_table, watching
 from amb3r_core.cli.summary import summary_rows
 from amb3r_core.errors import InputError
 from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
-from amb3r_core.images import FrameList
-from amb3r_core.job import Job, input_files, open_input, run_job
+from amb3r_core.inputs.images import FrameList
+from amb3r_core.jobs.job import Job, input_files, open_input, run_job
 from amb3r_core.options import DtypeName, PipelineName, ReconstructOptions
 from amb3r_core.progress import Monitor
-from amb3r_core.scene import Reconstruction, VideoSource
-from amb3r_core.staging import as_resource_errors
-from amb3r_core.work import job_key, work_folder
+from amb3r_core.scene.reconstruction import Reconstruction, VideoSource
+from amb3r_core.storage.staging import as_resource_errors
+from amb3r_core.storage.work import job_key, work_folder
 from amb3r_nerfstudio.dataset import DatasetConfig, WrittenDataset, write_dataset
 from amb3r_nerfstudio.equirect import perspective_crops
 from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, joined

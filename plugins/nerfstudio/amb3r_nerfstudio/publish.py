@@ -8,7 +8,7 @@ from pathlib import Path
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.notes import SIDECAR_NAME
-from amb3r_core.staging import as_resource_errors, remove
+from amb3r_core.storage.staging import as_resource_errors, remove
 
 TRANSFORMS = "transforms.json"
 PARTIAL = ".amb3r.partial"

@@ -33,7 +33,7 @@ def splat(
     from amb3r_core.export.ply import write_vertices
     from amb3r_core.export.scene_dir import load_scene
     from amb3r_core.optional import require
-    from amb3r_core.staging import staged_file
+    from amb3r_core.storage.staging import staged_file
 
     reconstruction = load_scene(scene)
     torch = require("torch", extra="", purpose="to refine splats")

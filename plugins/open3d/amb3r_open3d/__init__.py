@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from amb3r_core.optional import require
 
 if TYPE_CHECKING:
-    from amb3r_open3d.align import Alignment, AlignTo, AlignToOptions, KnownDistance
+    from amb3r_open3d.align import AlignTo, AlignToOptions, KnownDistance
+    from amb3r_open3d.alignment import Alignment
     from amb3r_open3d.clean import CleanMesh, CleanMeshOptions
     from amb3r_open3d.convert import from_open3d, scene_from_rgbd, to_open3d
     from amb3r_open3d.dataset import read_dataset, write_dataset
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AlignTo": "align",
     "AlignToOptions": "align",
-    "Alignment": "align",
+    "Alignment": "alignment",
     "CleanMesh": "clean",
     "CleanMeshOptions": "clean",
     "EmptyMeshError": "failures",

@@ -7,11 +7,13 @@ from typing import Literal
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.conventions import rigid
 from amb3r_core.errors import AlignmentError, InputError
-from amb3r_core.geometry import Sim3
-from amb3r_core.scene import Float64, Reconstruction, Scale
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.conventions import rigid
+from amb3r_core.scene.geometry import Sim3
+from amb3r_core.scene.reconstruction import Reconstruction, Scale
 from amb3r_open3d.align_clouds import align_clouds
+from amb3r_open3d.alignment import Alignment
 from amb3r_open3d.cameras import from_trajectory
 from amb3r_open3d.clouds import as_legacy_cloud
 from amb3r_open3d.robust import PoseTolerance, similarity_of_poses, trajectory_extent
@@ -67,18 +69,6 @@ class AlignToOptions(YamlOptions):
             raise InputError(f"max_distance must be positive, or None: {self.max_distance}")
         if not 0 < self.max_angle_deg <= 180 or not 0 <= self.min_fitness <= 1:
             raise InputError(f"max_angle_deg must be in (0, 180] and min_fitness in [0, 1]: {self}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alignment:
-    """similarity: from the scene's old world to the reference. fitness: share of cameras or points that follow it. inlier_rmse:
-    how far these are off, in the reference's unit. n_inliers of n_pairs."""
-
-    similarity: Sim3
-    fitness: float
-    inlier_rmse: float
-    n_inliers: int
-    n_pairs: int
 
 
 class AlignTo(Stage[Scene, Scene]):

@@ -8,7 +8,8 @@ import open3d as o3d
 from amb3r_core.errors import InputError
 from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
 from amb3r_core.progress import Monitor
-from amb3r_core.staging import staged_file
+from amb3r_core.storage.staging import staged_file
+from amb3r_open3d.dataset import write_dataset
 from amb3r_open3d.mesh_files import check_target
 from amb3r_open3d.meshing import MeshJob, make_mesh
 from amb3r_open3d.reconstruct import Reconstruct, ReconstructOptions
@@ -70,7 +71,7 @@ def run_batch(job: BatchJob, monitor: Monitor) -> dict[str, str]:
     if mesh_job is not None:
         rows |= make_mesh(scene, mesh_job, monitor)
     if job.dataset is not None:
-        scene.write_dataset(job.dataset, overwrite=job.overwrite)
+        write_dataset(scene, job.dataset, overwrite=job.overwrite)
         rows["dataset"] = str(job.dataset)
     if job.points is not None:
         rows["points"] = str(_write_cloud(scene.point_cloud(normals=True), job.points, overwrite=job.overwrite))

@@ -4,7 +4,10 @@ import numpy as np
 import open3d as o3d
 
 from amb3r_core.errors import InputError
-from amb3r_core.scene import Dense, Float32, PointCloud, Reconstruction, transform_points
+from amb3r_core.scene.arrays import Float32
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.geometry import transform_points
+from amb3r_core.scene.reconstruction import Dense, Reconstruction
 
 UNKNOWN_VIEW = -1
 """The view of points that came from elsewhere."""

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.depth_maps import pixel_footprint
+from amb3r_core.scene.depth_maps import pixel_footprint
 from amb3r_open3d.grid_frames import KeptDepth, touched_blocks
 from amb3r_open3d.scene import Scene
 

@@ -14,7 +14,7 @@ import open3d as o3d
 from amb3r_core.errors import InputError
 from amb3r_core.export.glb import gltf_from_world, linear_colors
 from amb3r_core.export.notes import provenance_record
-from amb3r_core.staging import staged_file
+from amb3r_core.storage.staging import staged_file
 from amb3r_open3d.failures import EmptyMeshError
 from amb3r_open3d.scene import Scene
 

@@ -3,22 +3,23 @@
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import open3d as o3d
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.gaussians import normals_world
-from amb3r_core.fusion import FusionConfig, fuse
-from amb3r_core.images import load_rgb
-from amb3r_core.scene import Dense, Float32, Float64, PinholeCamera, PointCloud, Reconstruction, UInt8, View
+from amb3r_core.inputs.images import load_rgb
+from amb3r_core.scene.arrays import Float32, Float64, UInt8
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.fusion import FusionConfig, fuse
+from amb3r_core.scene.reconstruction import Dense, Reconstruction, View
+from amb3r_open3d.alignment import Alignment
 from amb3r_open3d.cameras import IntrinsicUse, to_intrinsic, to_trajectory
 from amb3r_open3d.clouds import all_pixels, to_legacy_cloud, to_tensor_cloud
 from amb3r_open3d.pose_graph import build_pose_graph
-
-if TYPE_CHECKING:
-    from amb3r_open3d.align import Alignment
 
 Grid = Literal["depth", "image"]
 Points = Literal["fused", "pixels"]
@@ -32,7 +33,7 @@ class Scene:
     scene was brought into its present world by `AlignTo`, None when it was not.
     """
 
-    def __init__(self, reconstruction: Reconstruction, alignment: "Alignment | None" = None) -> None:
+    def __init__(self, reconstruction: Reconstruction, alignment: Alignment | None = None) -> None:
         if not reconstruction.views:
             lost = "; ".join(f"{view.name}: {view.reason}" for view in reconstruction.unregistered[:3])
             raise InputError(f"no view of this reconstruction could be placed{' (' + lost + ')' if lost else ''}")
@@ -202,12 +203,6 @@ class Scene:
         from amb3r_open3d.splats import splat_cloud
 
         return splat_cloud(self.reconstruction, self.core_cloud(), max_gaussians)
-
-    def write_dataset(self, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
-        """The folder that Open3D's reconstruction examples read; see `dataset`."""
-        from amb3r_open3d.dataset import write_dataset
-
-        return write_dataset(self, folder, overwrite=overwrite)
 
     def with_reconstruction(self, change: Callable[[Reconstruction], Reconstruction]) -> "Scene":
         """The scene of a changed reconstruction; the alignment is kept."""

@@ -9,8 +9,9 @@ import numpy as np
 import open3d as o3d
 
 from amb3r_core.export.gaussians import gaussian_vertices, normals_world
-from amb3r_core.scene import PointCloud, Reconstruction
-from amb3r_core.thinning import thinned
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.thinning import thinned
 
 _ATTRIBUTES = {
     "normals": ("nx", "ny", "nz"),

@@ -4,8 +4,9 @@ wrong by up to half a pixel's change of depth; on a finer map it is wrong by les
 
 import numpy as np
 
-from amb3r_core.depth_maps import inverse_depth
-from amb3r_core.scene import Crop, Float32, PinholeCamera
+from amb3r_core.scene.arrays import Float32
+from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.depth_maps import inverse_depth
 
 REFINEMENT = 3
 """Pixels for one, along either side; odd, so that every pixel keeps its centre and its depth."""

@@ -4,7 +4,7 @@ import numpy as np
 import open3d as o3d
 
 from amb3r_core.export.glb import FRUSTUM_COLOUR, FRUSTUM_SHARE, frustum
-from amb3r_core.scene import transform_points
+from amb3r_core.scene.geometry import transform_points
 from amb3r_open3d.pictures import Geometry
 from amb3r_open3d.scene import Scene
 

@@ -7,7 +7,7 @@ import torch
 from amb3r_core.models.amb3r.amb3r import Outputs, Pass
 from amb3r_core.models.amb3r.border import to_prediction
 from amb3r_core.models.api import ImageBatch
-from amb3r_core.scene import PinholeCamera
+from amb3r_core.scene.camera import PinholeCamera
 from tests.models.amb3r.tiny import tiny_batch, tiny_network
 
 

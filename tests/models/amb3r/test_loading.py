@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from amb3r_core.compute.linear import has_fused_kernel
 from amb3r_core.errors import WeightsError
-from amb3r_core.linear import has_fused_kernel
 from amb3r_core.models.amb3r.config import FRONT_END, ModelConfig, tiny_config
 from amb3r_core.models.amb3r.loading import load_network, missing
 from amb3r_core.models.amb3r.model import Amb3rModel

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from amb3r_core.errors import InputError, ResourceError
-from amb3r_core.images import FrameList
+from amb3r_core.inputs.images import FrameList
 from amb3r_core.models.amb3r.config import tiny_config
 from amb3r_core.models.amb3r.memory import Load, estimate
 from amb3r_core.models.amb3r.model import Amb3rModel

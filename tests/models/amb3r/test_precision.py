@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from amb3r_core.compute.linear import has_fused_kernel
 from amb3r_core.errors import InputError
-from amb3r_core.linear import has_fused_kernel
 from amb3r_core.models.amb3r.config import tiny_config
 from amb3r_core.models.amb3r.model import Amb3rModel
 from amb3r_core.models.amb3r.precision import choose_dtype, compute_dtype, exact_products, has_native_bfloat16, set_dtype
@@ -24,7 +24,7 @@ import torch
 from torch import nn
 
 from amb3r_core.errors import InputError
-from amb3r_core.linear import linear
+from amb3r_core.compute.linear import linear
 from amb3r_core.models.amb3r.memory import Load, plan
 from amb3r_core.models.amb3r.precision import choose_dtype
 

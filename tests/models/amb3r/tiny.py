@@ -5,12 +5,12 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from amb3r_core.batching import prepare
-from amb3r_core.images import frames_from_arrays
+from amb3r_core.inputs.images import frames_from_arrays
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import ModelConfig, Quirks, tiny_config
 from amb3r_core.models.amb3r.model import Amb3rModel
 from amb3r_core.models.api import ImageBatch, InputSpec
+from amb3r_core.models.batching import prepare
 from tests.golden import build
 from tests.synthetic_weights import synthetic_images
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.conventions import invert
-from amb3r_core.models.colmap.features import Features, feature_path, write_features
-from amb3r_core.models.colmap.photos import Photo
-from amb3r_core.models.colmap.sfm import FEATURES, SfmConfig
-from amb3r_core.scene import PinholeCamera
+from amb3r_core.models.colmap.sfm.features import Features, feature_path, write_features
+from amb3r_core.models.colmap.sfm.photos import Photo
+from amb3r_core.models.colmap.sfm.run import FEATURES, SfmConfig
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.conventions import invert
 
 WIDTH, HEIGHT, FOCAL_PX = 640, 480, 560.0
 CAMERA = PinholeCamera(width=WIDTH, height=HEIGHT, fx=FOCAL_PX, fy=FOCAL_PX, cx=319.5, cy=239.5)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from amb3r_core.models.colmap.neighbours import SparseScene
+from amb3r_core.models.colmap.stereo.neighbours import SparseScene
 
 Float = NDArray[np.float64]
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from amb3r_core.batching import prepare
 from amb3r_core.errors import RegistrationError
-from amb3r_core.images import Frame, frames_from_arrays, open_photos
+from amb3r_core.inputs.images import Frame, frames_from_arrays, open_photos
 from amb3r_core.models.api import Prediction
-from amb3r_core.models.colmap import answers
+from amb3r_core.models.batching import prepare
 from amb3r_core.models.colmap import model as colmap
+from amb3r_core.models.colmap import prediction_cache as answers
 from amb3r_core.models.colmap.model import ColmapConfig, ColmapModel
-from amb3r_core.scene import PinholeCamera
+from amb3r_core.scene.camera import PinholeCamera
 from tests.paths import SAMPLE
 
 

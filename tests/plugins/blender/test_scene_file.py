@@ -12,11 +12,10 @@ from amb3r_blender.scene_file import read_scene
 from amb3r_blender.scene_text import SceneFileError
 
 from amb3r_core.export.scene_dir import save_scene
-from amb3r_core.scene import (
-    Crop,
+from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.reconstruction import (
     Dense,
-    PinholeCamera,
-    PointCloud,
     Provenance,
     Reconstruction,
     Scale,

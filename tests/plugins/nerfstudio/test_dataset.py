@@ -10,13 +10,14 @@ from amb3r_nerfstudio.dataset import DatasetConfig, write_dataset
 from amb3r_nerfstudio.publish import PARTIAL
 from amb3r_nerfstudio.seed import SeedConfig, evenly
 
-from amb3r_core.conventions import invert, opencv_to_opengl
 from amb3r_core.errors import InputError
 from amb3r_core.export.ply import read_vertices
 from amb3r_core.export.png import write_png
-from amb3r_core.fusion import fuse
 from amb3r_core.progress import Cancelled, Progress
-from amb3r_core.scene import PointCloud, Reconstruction
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.conventions import invert, opencv_to_opengl
+from amb3r_core.scene.fusion import fuse
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import Room, fake_room
 
 Image = pytest.importorskip("PIL.Image")

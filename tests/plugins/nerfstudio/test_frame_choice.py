@@ -6,8 +6,8 @@ from amb3r_nerfstudio.equirect import crop_camera, panorama_pixels, perspective_
 from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, joined, sharpness
 
 from amb3r_core.errors import InputError
-from amb3r_core.images import FrameList, frames_from_arrays
-from amb3r_core.scene import PinholeCamera
+from amb3r_core.inputs.images import FrameList, frames_from_arrays
+from amb3r_core.scene.camera import PinholeCamera
 from tests.fakes import render_room
 
 CAMERA = PinholeCamera(width=64, height=48, fx=50.0, fy=50.0, cx=31.5, cy=23.5)

@@ -12,11 +12,11 @@ import pytest
 from amb3r_nerfstudio.dataset import DatasetConfig, write_dataset
 from amb3r_nerfstudio.seed import SeedConfig
 
-from amb3r_core.conventions import opencv_to_opengl
 from amb3r_core.export.nerfstudio import z_up_from_world
 from amb3r_core.export.png import write_png
-from amb3r_core.gravity import levelled
-from amb3r_core.scene import Reconstruction
+from amb3r_core.scene.conventions import opencv_to_opengl
+from amb3r_core.scene.gravity import levelled
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import Room, fake_room
 
 pytest.importorskip("nerfstudio")

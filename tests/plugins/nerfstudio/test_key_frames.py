@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from amb3r_nerfstudio.key_frames import key_frames
 
-from amb3r_core.scene import Reconstruction
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import fake_room
 
 

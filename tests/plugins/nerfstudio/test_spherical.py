@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amb3r_nerfstudio.spherical import basis, sphere_points, turn_coefficients, turning_matrix
 
-from amb3r_core.conventions import rotation_from_quaternion
+from amb3r_core.scene.conventions import rotation_from_quaternion
 
 DIRECTIONS = sphere_points(500)
 

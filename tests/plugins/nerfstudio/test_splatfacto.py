@@ -14,11 +14,11 @@ from amb3r_nerfstudio.dataset import DatasetConfig, write_dataset
 from amb3r_nerfstudio.seed import SeedConfig
 from amb3r_nerfstudio.to_metric import Similarity, moved_splat, restore
 
-from amb3r_core.conventions import invert, opencv_to_opengl, rotation_from_quaternion
 from amb3r_core.export.gaussians import GAUSSIAN_DTYPE
 from amb3r_core.export.nerfstudio import z_up_from_world
 from amb3r_core.export.ply import read_vertices
-from amb3r_core.gravity import levelled
+from amb3r_core.scene.conventions import invert, opencv_to_opengl, rotation_from_quaternion
+from amb3r_core.scene.gravity import levelled
 from tests.fakes import Room, fake_room
 
 torch = pytest.importorskip("torch")

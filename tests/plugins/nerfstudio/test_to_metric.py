@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from amb3r_nerfstudio.to_metric import Similarity, moved_splat, restore, scene_from_training
 
-from amb3r_core.conventions import rotation_from_quaternion
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.export.gaussians import GAUSSIAN_DTYPE
 from amb3r_core.export.ply import read_vertices, write_vertices
+from amb3r_core.scene.conventions import rotation_from_quaternion
 
 RANDOM = np.random.default_rng(3)
 TRAINING_FROM_SCENE = Similarity(

@@ -7,10 +7,10 @@ from amb3r_open3d.align import AlignTo, AlignToOptions, KnownDistance
 from amb3r_open3d.robust import PoseTolerance, similarity_of_poses, trajectory_extent
 from amb3r_open3d.scene import Scene
 
-from amb3r_core.conventions import rigid, rotation_from_quaternion
 from amb3r_core.errors import AlignmentError, InputError
-from amb3r_core.evaluate import true_poses
-from amb3r_core.geometry import Sim3, rotation_angle
+from amb3r_core.scene.conventions import rigid, rotation_from_quaternion
+from amb3r_core.scene.evaluate import true_poses
+from amb3r_core.scene.geometry import Sim3, rotation_angle
 from tests.fakes import fake_room
 from tests.paths import shared_scene
 

@@ -17,7 +17,7 @@ from amb3r_open3d.cameras import (
 from amb3r_open3d.scene import Scene
 
 from amb3r_core.errors import InputError
-from amb3r_core.scene import PinholeCamera
+from amb3r_core.scene.camera import PinholeCamera
 
 CAMERA = PinholeCamera(width=641, height=479, fx=525.5, fy=523.25, cx=319.125, cy=240.0625)
 

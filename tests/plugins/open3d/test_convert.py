@@ -6,9 +6,9 @@ import pytest
 from amb3r_open3d.convert import from_open3d, scene_from_rgbd, to_open3d
 from amb3r_open3d.scene import Scene
 
-from amb3r_core.conventions import rotation_from_quaternion
 from amb3r_core.errors import InputError
-from amb3r_core.geometry import Sim3
+from amb3r_core.scene.conventions import rotation_from_quaternion
+from amb3r_core.scene.geometry import Sim3
 
 
 def test_values_go_out_and_come_back_exactly(scene: Scene):

@@ -50,7 +50,7 @@ def test_a_glb_stands_upright_with_linear_colours(mesh, scene: Scene, tmp_path: 
 @pytest.mark.parametrize("mixed", [False, True])
 def test_a_dataset_is_read_back_as_the_same_scene(tmp_path: Path, mixed: bool):
     scene = Scene(fake_room(4, 64, 48, mixed=mixed).reconstruction)
-    scene.write_dataset(tmp_path / "set")
+    a3.write_dataset(scene, tmp_path / "set")
     back = a3.read_dataset(tmp_path / "set")
     assert back.names == scene.names
     assert np.abs(back.reconstruction.cam_to_world - scene.reconstruction.cam_to_world).max() < 1e-9
@@ -65,7 +65,7 @@ def test_a_dataset_is_read_back_as_the_same_scene(tmp_path: Path, mixed: bool):
 def test_a_scene_of_unknown_unit_fills_the_sixteen_bits(tmp_path: Path):
     room = fake_room(3, 48, 36, scale_kind="relative")
     scene = Scene(room.reconstruction.scaled(1e-4, room.reconstruction.scale))
-    scene.write_dataset(tmp_path / "set")
+    a3.write_dataset(scene, tmp_path / "set")
     back = a3.read_dataset(tmp_path / "set")
     assert np.abs(back.dense.depth / scene.dense.depth - 1).max() < 1e-3
 
@@ -80,7 +80,7 @@ def run_open3ds_script(path: str, *arguments: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 def test_open3ds_own_integration_script_runs_on_the_dataset(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    scene.write_dataset(tmp_path / "set: 1 # one")
+    a3.write_dataset(scene, tmp_path / "set: 1 # one")
     shown: list = []
     monkeypatch.setattr(o3d.visualization, "draw", shown.extend)
     monkeypatch.chdir(tmp_path)
@@ -91,7 +91,7 @@ def test_open3ds_own_integration_script_runs_on_the_dataset(scene: Scene, tmp_pa
 
 @pytest.mark.slow
 def test_open3ds_older_colour_map_script_runs_on_the_dataset(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    scene.write_dataset(tmp_path / "set")
+    a3.write_dataset(scene, tmp_path / "set")
     (tmp_path / "set" / "scene").mkdir()
     mesh = a3.FuseTSDF(a3.FuseTSDFOptions(voxel_size=0.12))(scene)
     a3.write_mesh(mesh, tmp_path / "set" / "scene" / "integrated.ply", scene)
@@ -107,7 +107,7 @@ def test_open3ds_older_colour_map_script_runs_on_the_dataset(scene: Scene, tmp_p
 @pytest.mark.slow
 def test_the_older_integration_loop_finds_the_walls(room: Room, scene: Scene, tmp_path: Path):
     """As in the examples of Open3D: files, a trajectory, an RGBDImage and a TSDF volume."""
-    scene.write_dataset(tmp_path / "set")
+    a3.write_dataset(scene, tmp_path / "set")
     intrinsic = o3d.io.read_pinhole_camera_intrinsic(tmp_path / "set" / "intrinsic.json")
     trajectory = o3d.io.read_pinhole_camera_trajectory(tmp_path / "set" / "trajectory.log")
     volume = o3d.pipelines.integration.UniformTSDFVolume(

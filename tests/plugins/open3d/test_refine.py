@@ -5,9 +5,9 @@ import pytest
 from amb3r_open3d.refine import RefinePoses, RefinePosesOptions, with_poses
 from amb3r_open3d.scene import Scene
 
-from amb3r_core.conventions import rotation_from_quaternion
 from amb3r_core.errors import InputError
-from amb3r_core.geometry import rotation_angle
+from amb3r_core.scene.conventions import rotation_from_quaternion
+from amb3r_core.scene.geometry import rotation_angle
 from tests.fakes import fake_room
 
 

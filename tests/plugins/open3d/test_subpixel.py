@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from amb3r_open3d.subpixel import MOST_PIXELS, finer_camera, finer_depth, refinement_of
 
-from amb3r_core.scene import PinholeCamera
+from amb3r_core.scene.camera import PinholeCamera
 
 CAMERA = PinholeCamera(width=40, height=30, fx=35.0, fy=33.0, cx=18.7, cy=15.2)
 

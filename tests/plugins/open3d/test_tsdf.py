@@ -12,7 +12,7 @@ from amb3r_open3d.scene import Scene
 from amb3r_open3d.tsdf import FuseTSDF, FuseTSDFOptions, _Frames
 
 from amb3r_core.errors import InputError
-from amb3r_core.scene import Reconstruction
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import Room, fake_room
 from tests.paths import ROOT, shared_scene
 

@@ -9,9 +9,9 @@ import open3d as o3d
 import pytest
 from amb3r_open3d.yaml_options import YamlOptions
 
-from amb3r_core.conventions import rotation_from_quaternion
 from amb3r_core.errors import FormatError, InputError
-from amb3r_core.geometry import Sim3
+from amb3r_core.scene.conventions import rotation_from_quaternion
+from amb3r_core.scene.geometry import Sim3
 
 CHANGED = [
     a3.ReconstructOptions(device="CPU:0", weights=Path("a b.pt"), fps=2.5, order="video"),

@@ -1,0 +1,291 @@
+"""Photos in: found, checked, ordered, decoded upright, and resized into one grid for a model."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from amb3r_core.errors import InputError
+from amb3r_core.inputs.exif import GpsFix, PhotoFacts, read_facts
+from amb3r_core.optional import require
+from amb3r_core.progress import Monitor, Progress, silent
+from amb3r_core.scene.arrays import Float64, UInt8
+from amb3r_core.scene.camera import PinholeCamera
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".heic", ".heif"})
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+UPRIGHT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+"""Files that every host reads; others are re-encoded when a scene keeps its images."""
+MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".bmp")
+EXIF_ORIENTATION = 0x0112
+MAX_NAMED_FILES = 12
+"""How many bad files one error message names before it counts the rest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One photo or video frame, decoded on demand.
+
+    name: unique, forward slashes. width, height: of the upright image. decode: upright RGB (H, W, 3) uint8.
+    decode_mask: bool (H, W), True = use; None when nothing is masked. path: the file it came from; is_upright_file: hosts
+    can use that file as it is.
+    camera: known pinhole of the upright image. cam_to_world: known pose. facts: what EXIF tells.
+    """
+
+    name: str
+    width: int
+    height: int
+    decode: Callable[[], UInt8]
+    decode_mask: Callable[[], NDArray[np.bool_]] | None = None
+    path: Path | None = None
+    mask_path: Path | None = None
+    is_upright_file: bool = False
+    camera: PinholeCamera | None = None
+    cam_to_world: Float64 | None = None
+    facts: PhotoFacts = field(default_factory=PhotoFacts)
+    timestamp_s: float | None = None
+
+    @property
+    def gps(self) -> GpsFix | None:
+        return self.facts.gps
+
+
+class ImageSource(Protocol):
+    """A sequence of frames. `is_ordered`: frames of one video or walk, in the order they were taken."""
+
+    @property
+    def is_ordered(self) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Frame: ...
+
+
+@dataclass(frozen=True)
+class FrameList:
+    """Frames that are at hand."""
+
+    frames: tuple[Frame, ...]
+    is_ordered: bool = False
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int, /) -> Frame:
+        return self.frames[index]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+
+BadFiles = Literal["stop", "skip"]
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sorts 2 before 10: digits compare as numbers, the rest without case."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def find_images(inputs: Sequence[Path]) -> list[Path]:
+    """Image files of the given files and folders, in natural order of their names.
+
+    A folder gives the images in it, or those of its `images` subfolder when it has none itself. Raises `InputError`.
+    """
+    found: list[Path] = []
+    for path in inputs:
+        if path.is_dir():
+            found += _images_of_folder(path)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise InputError(f"{path}: no such file or folder")
+    unique = list(dict.fromkeys(found))
+    return sorted(unique, key=lambda path: (natural_key(path.name), natural_key(str(path))))
+
+
+def _images_of_folder(folder: Path) -> list[Path]:
+    for place in (folder, folder / "images"):
+        if place.is_dir():
+            images = [p for p in place.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+            if images:
+                return images
+    raise InputError(
+        f"{folder}: no images here (looked for {', '.join(sorted(IMAGE_SUFFIXES))}); give the folder that holds them"
+    )
+
+
+def open_photos(
+    inputs: Sequence[Path],
+    *,
+    masks: Path | None = None,
+    bad_files: BadFiles = "stop",
+    monitor: Monitor = silent,
+) -> FrameList:
+    """The photos at `inputs`, each read once to see that it can be used.
+
+    masks: folder of images named like the photos (`a.jpg` -> `a.png` or `a.jpg.png`), 0 = ignore. Unreadable files are all
+    named in one `InputError`, or left out with bad_files="skip".
+    """
+    paths = find_images(inputs)
+    if not paths:
+        raise InputError("no input was given: name a folder of photos, photo files, or one video")
+    frames: list[Frame] = []
+    bad: list[str] = []
+    names = _unique_names(paths)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for done, result in enumerate(pool.map(_probe, paths, names)):
+            monitor(Progress(stage="read photos", done=done, total=len(paths)))
+            if isinstance(result, str):
+                bad.append(result)
+            else:
+                frames.append(result)
+    monitor(Progress(stage="read photos", done=len(paths), total=len(paths)))
+    if bad and (bad_files == "stop" or not frames):
+        raise InputError(_named(bad))
+    return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames))
+
+
+def _named(bad: list[str]) -> str:
+    shown = "; ".join(bad[:MAX_NAMED_FILES])
+    rest = f"; and {len(bad) - MAX_NAMED_FILES} more" if len(bad) > MAX_NAMED_FILES else ""
+    return f"{len(bad)} file(s) cannot be read: {shown}{rest} (leave them out with --skip-bad)"
+
+
+def _unique_names(paths: list[Path]) -> list[str]:
+    names = [path.name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    names = [f"{path.parent.name}/{path.name}" for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    raise InputError(f"photos with the same folder and file name: {', '.join(doubled[:MAX_NAMED_FILES])}; rename them")
+
+
+def _probe(path: Path, name: str) -> Frame | str:
+    """The frame of a file, or one phrase that says why it cannot be read."""
+    try:
+        if path.suffix.lower() in HEIC_SUFFIXES:
+            _enable_heic()
+        with Image.open(path) as image:
+            facts, orientation = read_facts(image), image.getexif().get(EXIF_ORIENTATION, 1)
+            width, height = image.size
+            has_alpha = "A" in image.getbands() or "transparency" in image.info
+            n_frames, image_format = getattr(image, "n_frames", 1), image.format
+            image.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
+            image.load()
+    except UnidentifiedImageError:
+        return f"{path} (not an image)"
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return f"{path} ({str(error) or 'damaged'})"
+    if n_frames > 1 and image_format not in ("MPO", "TIFF", "HEIF"):
+        return f"{path} (an animation of {n_frames} frames; extract the frames first)"
+    if orientation in (5, 6, 7, 8):
+        width, height = height, width
+    return Frame(
+        name=name,
+        width=width,
+        height=height,
+        decode=lambda: load_rgb(path),
+        decode_mask=(lambda: load_alpha(path)) if has_alpha else None,
+        path=path,
+        is_upright_file=orientation == 1 and path.suffix.lower() in UPRIGHT_SUFFIXES and not has_alpha,
+        facts=facts,
+    )
+
+
+def _enable_heic() -> None:
+    require("pillow_heif", extra="heic", purpose="to read HEIC photos").register_heif_opener()
+
+
+def load_rgb(path: Path) -> UInt8:
+    """Upright RGB (H, W, 3) uint8 of an image file of any bit depth; transparency is laid on black."""
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(_to_rgb(upright)).copy()
+
+
+def load_alpha(path: Path) -> NDArray[np.bool_]:
+    """True where an image file (H, W) is not fully transparent, upright."""
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(upright.convert("RGBA"))[..., 3] > 0
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _grey_to_rgb(np.asarray(image))
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+        return Image.alpha_composite(black, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _grey_to_rgb(values: NDArray[np.generic]) -> Image.Image:
+    """8-bit RGB of a deep grey image: 16-bit integers keep their full range, floats are taken as [0, 1] or [0, 255]."""
+    grey = values.astype(np.float32)
+    if np.issubdtype(values.dtype, np.integer):
+        grey /= 257.0
+    elif grey.max(initial=0.0) <= 1.0:
+        grey *= 255.0
+    grey8 = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    return Image.fromarray(grey8).convert("RGB")
+
+
+def _with_mask(frame: Frame, folder: Path) -> Frame:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: the masks folder does not exist")
+    mask_path = _find_mask(frame.name, folder)
+    if mask_path is None:
+        return frame
+    alpha = frame.decode_mask
+    size = (frame.width, frame.height)
+
+    def decode_mask() -> NDArray[np.bool_]:
+        mask = load_mask(mask_path, *size)
+        return mask if alpha is None else mask & alpha()
+
+    return replace(frame, decode_mask=decode_mask, mask_path=mask_path)
+
+
+def _find_mask(name: str, folder: Path) -> Path | None:
+    stem = str(Path(name).with_suffix(""))
+    for candidate in [folder / f"{base}{suffix}" for base in (stem, name) for suffix in MASK_SUFFIXES]:
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def load_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
+    """True = use (H, W) from a mask image where 0 = ignore; a mask of another size with the same shape is scaled."""
+    try:
+        with Image.open(path) as image:
+            grey = ImageOps.exif_transpose(image).convert("L")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"mask {path} cannot be read: {error}") from error
+    if abs(grey.width * height - grey.height * width) > max(width, height) * 2:
+        raise InputError(f"mask {path} is {grey.width}x{grey.height} but its photo is {width}x{height}: the shapes differ")
+    if grey.size != (width, height):
+        grey = grey.resize((width, height), Image.Resampling.NEAREST)
+    return np.asarray(grey) > 0
+
+
+def frames_from_arrays(images: Sequence[UInt8], names: Sequence[str] | None = None) -> FrameList:
+    """Frames of RGB arrays (H, W, 3) uint8 in memory."""
+    frames: list[Frame] = []
+    for index, image in enumerate(images):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError(f"image {index} is {image.dtype} {image.shape}: uint8 (H, W, 3) RGB is needed")
+        name = names[index] if names else f"image_{index:05d}.png"
+        frames.append(Frame(name=name, width=image.shape[1], height=image.shape[0], decode=lambda image=image: image))
+    if not frames:
+        raise InputError("no images were given")
+    return FrameList(tuple(frames))

@@ -1,0 +1,95 @@
+"""The photos a scene keeps: upright, undistorted, in a format every host reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from shutil import copyfile
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from amb3r_core.compute.arrays import uint8_array
+from amb3r_core.compute.lens import undistort, undistort_mask
+from amb3r_core.inputs.images import Frame
+from amb3r_core.progress import Monitor, silent, track
+from amb3r_core.scene.arrays import UInt8
+from amb3r_core.scene.reconstruction import Reconstruction, View
+
+JPEG_QUALITY = 95
+LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".heic", ".heif", ".webp"})
+
+
+def keep_images(
+    reconstruction: Reconstruction,
+    frames: Sequence[Frame],
+    folder: Path,
+    *,
+    radial_k1: Mapping[str, float],
+    images: Literal["copy", "reference"] = "copy",
+    monitor: Monitor = silent,
+) -> Reconstruction:
+    """The same scene, its views pointing at upright pinhole images and masks under `folder` (`images/`, `masks/`).
+
+    A photo that is so already is copied byte for byte, or left where it is with images="reference"; the others are decoded and
+    written anew: photos as JPEG, lossless formats as PNG.
+    """
+    by_name = {frame.name: frame for frame in frames}
+    views: list[View] = []
+    taken: set[str] = set()
+    for view in track(reconstruction.views, monitor, stage="keep images", total=reconstruction.n_views):
+        frame, k1 = by_name[view.name], radial_k1.get(view.name, 0.0)
+        if frame.is_upright_file and k1 == 0.0 and frame.path is not None and images == "reference":
+            path = frame.path
+        else:
+            path = _write_image(frame, view, k1, folder / "images", taken)
+        views.append(replace(view, path=str(path), mask_path=_write_mask(frame, view, k1, folder / "masks")))
+    return replace(reconstruction, views=tuple(views))
+
+
+def _write_image(frame: Frame, view: View, k1: float, folder: Path, taken: set[str]) -> Path:
+    as_it_is = frame.is_upright_file and k1 == 0.0 and frame.path is not None
+    suffix = PurePosixPath(frame.name).suffix
+    if not as_it_is:
+        suffix = ".jpg" if suffix.lower() in LOSSY_SUFFIXES else ".png"
+    path = folder / _free_name(PurePosixPath(frame.name).with_suffix(suffix), taken)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if as_it_is and frame.path is not None:
+        copyfile(frame.path, path)
+        return path
+    rgb = frame.decode()
+    if k1 != 0.0:
+        rgb = _undistorted(rgb, view, k1)
+    Image.fromarray(rgb).save(path, quality=JPEG_QUALITY, subsampling=0)  # PNG ignores both
+    return path
+
+
+def _undistorted(rgb: UInt8, view: View, k1: float) -> UInt8:
+    pixels = torch.as_tensor(rgb).permute(2, 0, 1).float()
+    straight = undistort(pixels, torch.as_tensor(view.camera.K), k1)
+    return np.ascontiguousarray(uint8_array(straight.round().clamp(0, 255)).transpose(1, 2, 0))
+
+
+def _write_mask(frame: Frame, view: View, k1: float, folder: Path) -> str | None:
+    """The mask as `folder`/NAME.png, where NAME is the photo's whole name: `a.jpg` and `a.png` both keep theirs."""
+    if frame.decode_mask is None:
+        return None
+    mask = frame.decode_mask()
+    if k1 != 0.0:
+        straight = undistort_mask(torch.as_tensor(mask), torch.as_tensor(view.camera.K), k1)
+        mask = uint8_array(straight).astype(np.bool_)
+    path = folder / f"{frame.name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+    return str(path)
+
+
+def _free_name(name: PurePosixPath, taken: set[str]) -> str:
+    """The name, with a number when another photo of another format took it."""
+    candidate, number = str(name), 1
+    while candidate.lower() in taken:
+        number += 1
+        candidate = str(name.with_stem(f"{name.stem}_{number}"))
+    taken.add(candidate.lower())
+    return candidate

@@ -1,0 +1,191 @@
+"""The main job: the user's files and options in, one reconstruction out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amb3r_core.errors import AlignmentError, InputError
+from amb3r_core.inputs.images import FrameList, find_images, open_photos
+from amb3r_core.inputs.known import known_poses, parse_intrinsics, with_known
+from amb3r_core.inputs.ordering import looks_like_walk
+from amb3r_core.inputs.video import extract_frames, is_video, probe_video
+from amb3r_core.jobs.scale import MeasuredDistance, scale_by_distance, scale_by_gps, scale_by_poses
+from amb3r_core.options import ReconstructOptions
+from amb3r_core.progress import Monitor, Progress
+from amb3r_core.scene.reconstruction import Reconstruction, Scale, VideoSource
+
+if TYPE_CHECKING:
+    from amb3r_core.models.registry import ModelOptions
+    from amb3r_core.pipelines.assemble import PipelineResult
+
+Inputs = Sequence[Path] | FrameList
+
+
+class StageClock:
+    """A monitor that passes everything on and adds up the wall seconds of each stage."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.seconds: dict[str, float] = {}
+        self._monitor = monitor
+        self._stage = ""
+        self._since = time.perf_counter()
+
+    def __call__(self, progress: Progress, /) -> None:
+        if progress.stage != self._stage:
+            self.close()
+            self._stage = progress.stage
+        self._monitor(progress)
+
+    def close(self) -> None:
+        """Ends the running stage."""
+        now = time.perf_counter()
+        if self._stage:
+            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
+        self._stage, self._since = "", now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What one reconstruction works on. keep: folder under which the scene's images are written, None to keep none."""
+
+    inputs: Inputs
+    options: ReconstructOptions
+    work: Path
+    keep: Path | None
+
+
+def run_job(job: Job, monitor: Monitor) -> Reconstruction:
+    """The reconstruction of the job's input; raises the errors of `amb3r_core.errors`, passes `Cancelled` through."""
+    from amb3r_core.inputs.keep_images import keep_images
+    from amb3r_core.models.registry import choose_model
+
+    clock = StageClock(monitor)
+    choice = choose_model(job.options.model, model_options(job.options, job.work))
+    frames, video = open_input(job, clock)
+    frames, poses_note = attach_known(frames, job.options)
+    clock(Progress(stage="load model", message=choice.reason))
+    model = choice.entry.load(model_options(job.options, job.work), clock)
+    from amb3r_core.pipelines.choice import run_pipeline
+
+    result = run_pipeline(model, frames, job.options, job.work, clock)
+    reconstruction, scale_notes = apply_scale(result.reconstruction, frames, job.options)
+    if job.keep is not None:
+        reconstruction = keep_images(
+            reconstruction, frames.frames, job.keep, radial_k1=result.radial_k1, images=job.options.images, monitor=clock
+        )
+    clock.close()
+    notes = (f"model: {choice.reason}", *reconstruction.provenance.notes, *poses_note, *scale_notes, *_lens_notes(result))
+    provenance = replace(reconstruction.provenance, seconds=clock.seconds, notes=notes)
+    return replace(reconstruction, provenance=provenance, video=video)
+
+
+def open_input(job: Job, monitor: Monitor) -> tuple[FrameList, VideoSource | None]:
+    """The frames of the input, in order, and the video they come from."""
+    options = job.options
+    if isinstance(job.inputs, FrameList):
+        return job.inputs, None
+    videos = [path for path in job.inputs if is_video(path) and path.is_file()]
+    if not videos:
+        frames = open_photos(job.inputs, masks=options.masks, bad_files="skip" if options.skip_bad else "stop", monitor=monitor)
+        return replace(frames, is_ordered=_is_ordered(frames, options)), None
+    if len(job.inputs) > 1:
+        raise InputError(f"{videos[0]}: give one video alone, or photos; not both and not several videos")
+    if options.masks is not None:
+        raise InputError("--masks works with photos; extract the video's frames first to mask them")
+    path = videos[0]
+    frames = extract_frames(path, job.work / "frames", fps=options.fps, max_frames=options.max_frames, monitor=monitor)
+    video = VideoSource(path=str(path.resolve()), frames_per_second=probe_video(path).frames_per_second)
+    return replace(frames, is_ordered=options.order != "unordered"), video
+
+
+def _is_ordered(frames: FrameList, options: ReconstructOptions) -> bool:
+    return options.order == "video" or (options.order == "auto" and looks_like_walk(frames.frames))
+
+
+def attach_known(frames: FrameList, options: ReconstructOptions) -> tuple[FrameList, tuple[str, ...]]:
+    """The frames with the cameras and poses the user gave, and a note when a pose is missing for some."""
+    cameras = parse_intrinsics(options.intrinsics) if options.intrinsics else None
+    poses = known_poses(options.poses, frames.frames) if options.poses else None
+    if poses is not None and len(poses) < len(frames):
+        note = f"poses are known for {len(poses)} of {len(frames)} images"
+        return with_known(frames, cameras=cameras, poses=poses), (note,)
+    return with_known(frames, cameras=cameras, poses=poses), ()
+
+
+def apply_scale(
+    reconstruction: Reconstruction, frames: FrameList, options: ReconstructOptions
+) -> tuple[Reconstruction, tuple[str, ...]]:
+    """The scene in metres where the user or GPS says how large it is, and a note when GPS was not good enough."""
+    wish = options.scale_from
+    if wish == "none":
+        return reconstruction, ()
+    if options.poses is not None and wish == "auto":
+        return replace(reconstruction, scale=_scale_of_poses(options)), ()
+    if wish in ("gps", "auto"):
+        return _try_gps(reconstruction, frames, must=wish == "gps")
+    if wish.count(",") == 2:
+        return scale_by_distance(reconstruction, _parse_distance(wish)), ()
+    poses = known_poses(Path(wish), frames.frames)
+    return scale_by_poses(reconstruction, poses, f"poses in metres of {Path(wish).name}"), ()
+
+
+def _scale_of_poses(options: ReconstructOptions) -> Scale:
+    name = options.poses.name if options.poses else ""
+    if options.poses_in_metres:
+        return Scale(kind="metric", source=f"known poses of {name}, in metres")
+    return Scale(kind="relative", source=f"unit of the known poses of {name} (metres if so: --poses-in-metres)")
+
+
+def _try_gps(reconstruction: Reconstruction, frames: FrameList, *, must: bool) -> tuple[Reconstruction, tuple[str, ...]]:
+    fixes = {frame.name: frame.gps for frame in frames if frame.gps is not None}
+    if (not fixes and not must) or (reconstruction.scale.is_metric and not must):
+        return reconstruction, ()
+    try:
+        return scale_by_gps(reconstruction, fixes), ()
+    except AlignmentError as error:
+        if must:
+            raise
+        return reconstruction, (str(error),)
+
+
+def _parse_distance(text: str) -> MeasuredDistance:
+    view_a, view_b, metres = (part.strip() for part in text.split(","))
+    try:
+        return MeasuredDistance(view_a=view_a, view_b=view_b, metres=float(metres))
+    except ValueError:
+        raise InputError(f"--scale-from {text}: wanted PHOTO_A,PHOTO_B,METRES") from None
+
+
+def _lens_notes(result: "PipelineResult") -> tuple[str, ...]:
+    if not result.radial_k1:
+        return ()
+    return (f"the lens bends straight lines: the scene's images of {len(result.radial_k1)} views are undistorted copies",)
+
+
+def model_options(options: ReconstructOptions, work: Path) -> "ModelOptions":
+    """What a model is loaded with, from the user's options and the job's work folder."""
+    from amb3r_core.compute.devices import choose_device
+    from amb3r_core.models.registry import ModelOptions
+
+    return ModelOptions(
+        device=choose_device(options.device),
+        dtype=options.dtype,
+        backend=options.backend,
+        weights=options.weights,
+        commercial_ok=options.commercial_ok,
+        long_side_px=options.long_side,
+        seed=options.seed,
+        scratch=work / "model",
+    )
+
+
+def input_files(inputs: Sequence[Path]) -> list[Path]:
+    """The files a job depends on; `InputError` for inputs that do not exist."""
+    if any(is_video(path) for path in inputs):
+        missing = [path for path in inputs if not path.exists()]
+        if missing:
+            raise InputError(f"{missing[0]}: no such file or folder")
+        return list(inputs)
+    return find_images(inputs)

@@ -1,0 +1,113 @@
+"""Metric scale without a network: a measured distance, poses in metres, or GPS. Never a silent guess."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from amb3r_core.errors import AlignmentError, InputError
+from amb3r_core.inputs.exif import GpsFix
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.geometry import umeyama
+from amb3r_core.scene.reconstruction import Reconstruction, Scale
+
+EARTH_RADIUS_M = 6378137.0
+EARTH_FLATTENING_2 = 6.69437999014e-3
+"""WGS 84: equatorial radius and first eccentricity squared."""
+MIN_GPS_VIEWS = 5
+MAX_GPS_SPREAD = 0.05
+"""One-sigma error of the scale, relative, up to which GPS is good enough to call a scene metric."""
+MIN_SEPARATION = 1e-6
+"""Two views closer than this share of the scene's extent cannot carry a scale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredDistance:
+    """The distance in metres between the places from which two named photos were taken."""
+
+    view_a: str
+    view_b: str
+    metres: float
+
+
+def scale_by_distance(reconstruction: Reconstruction, measured: MeasuredDistance) -> Reconstruction:
+    """The scene in metres, from one measured distance between two camera centres. Raises `InputError`, `AlignmentError`."""
+    if not np.isfinite(measured.metres) or measured.metres <= 0:
+        raise InputError(f"the distance between two views must be positive: {measured.metres} m")
+    centres = [_centre(reconstruction, name) for name in (measured.view_a, measured.view_b)]
+    distance = float(np.linalg.norm(centres[0] - centres[1]))
+    if distance <= MIN_SEPARATION * _extent(reconstruction):
+        raise AlignmentError(f"{measured.view_a} and {measured.view_b} were taken from one place: they cannot carry a scale")
+    source = f"{measured.view_a} and {measured.view_b} are {measured.metres:g} m apart"
+    return reconstruction.scaled(measured.metres / distance, Scale(kind="metric", source=source))
+
+
+def scale_by_poses(reconstruction: Reconstruction, poses_m: Mapping[str, Float64], source: str) -> Reconstruction:
+    """The scene in metres, by the similarity of its camera centres to poses (4, 4) in metres by view name.
+
+    Umeyama's scale; its spread is the residual over the extent of the trajectory. `AlignmentError` below three common views.
+    """
+    pairs = [(view.cam_to_world[:3, 3], poses_m[view.name][:3, 3]) for view in reconstruction.views if view.name in poses_m]
+    if len(pairs) < 3:
+        raise AlignmentError(f"{source}: {len(pairs)} placed views have a pose in metres, three are needed for a scale")
+    ours, metres = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
+    similarity = umeyama(ours, metres)
+    spread = _relative_spread(similarity.apply(ours) - metres, metres)
+    scale = Scale(kind="metric", source=f"{source} ({len(pairs)} views)", relative_spread=spread)
+    return reconstruction.scaled(similarity.scale, scale)
+
+
+def scale_by_gps(reconstruction: Reconstruction, fixes: Mapping[str, GpsFix]) -> Reconstruction:
+    """The scene in metres from the photos' GPS positions; `AlignmentError` says why they are not good enough."""
+    known = [view.name for view in reconstruction.views if view.name in fixes]
+    if len(known) < MIN_GPS_VIEWS:
+        raise AlignmentError(f"GPS: {len(known)} placed photos have a position, {MIN_GPS_VIEWS} are needed")
+    metres = local_metres([fixes[name] for name in known])
+    poses = {name: _at(place) for name, place in zip(known, metres, strict=True)}
+    scaled = scale_by_poses(reconstruction, poses, "EXIF GPS")
+    spread = scaled.scale.relative_spread or 0.0
+    if spread > MAX_GPS_SPREAD:
+        raise AlignmentError(
+            f"GPS: the scale is only known to {spread:.0%}, {MAX_GPS_SPREAD:.0%} is needed; the places are too close or too rough"
+        )
+    return scaled
+
+
+def local_metres(fixes: Sequence[GpsFix]) -> Float64:
+    """East, north, up (N, 3) in metres about the mean place; exact to 1e-4 within some kilometres (WGS 84)."""
+    latitude = np.radians([fix.latitude_deg for fix in fixes])
+    longitude = np.radians([fix.longitude_deg for fix in fixes])
+    altitude = np.array([fix.altitude_m for fix in fixes])
+    latitude_0 = float(latitude.mean())
+    bend = 1.0 - EARTH_FLATTENING_2 * np.sin(latitude_0) ** 2
+    radius_east = EARTH_RADIUS_M / np.sqrt(bend)
+    radius_north = radius_east * (1.0 - EARTH_FLATTENING_2) / bend
+    east = (longitude - longitude.mean()) * np.cos(latitude_0) * radius_east
+    north = (latitude - latitude_0) * radius_north
+    return np.stack([east, north, altitude - altitude.mean()], axis=1)
+
+
+def _relative_spread(residual: Float64, target: Float64) -> float:
+    """One-sigma relative error of a scale fitted to points: residual rms over extent, over the root of the point count."""
+    extent = float(np.sqrt(((target - target.mean(axis=0)) ** 2).sum()))
+    rms = float(np.sqrt((residual**2).sum() / max(len(residual) - 2, 1)))
+    return rms / max(extent, 1e-300)
+
+
+def _centre(reconstruction: Reconstruction, name: str) -> Float64:
+    matches = [view for view in reconstruction.views if name in (view.name, view.name.rsplit(".", 1)[0])]
+    if not matches:
+        lost = any(name in (view.name, view.name.rsplit(".", 1)[0]) for view in reconstruction.unregistered)
+        raise InputError(f"--scale-from names {name!r}, which {'could not be placed' if lost else 'is not one of the images'}")
+    return matches[0].cam_to_world[:3, 3]
+
+
+def _extent(reconstruction: Reconstruction) -> float:
+    centres = reconstruction.cam_to_world[:, :3, 3]
+    return float(np.linalg.norm(centres - centres.mean(axis=0), axis=1).max())
+
+
+def _at(place: Float64) -> Float64:
+    pose = np.eye(4)
+    pose[:3, 3] = place
+    return pose

@@ -1,0 +1,59 @@
+"""Finished answers of one job, on disk: a killed run need not ask for them again, and the same views need not be seen twice."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from amb3r_core.compute.arrays import float32_array, float64_array, uint8_array
+from amb3r_core.models.api import Prediction
+
+FILE = "answer.npz"
+MAX_KEPT = 32
+"""How many answers stay: those that a pipeline may ask for again between two entries of its journal."""
+
+
+def load_answer(folder: Path) -> Prediction | None:
+    """The answer kept in this folder, or None."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    path.touch()
+    with np.load(path, allow_pickle=False) as kept:
+        return Prediction(
+            depth=torch.as_tensor(kept["depth"]),
+            confidence=torch.as_tensor(kept["confidence"]),
+            cam_to_world=torch.as_tensor(kept["cam_to_world"]),
+            intrinsics=torch.as_tensor(kept["intrinsics"]),
+            registered=torch.as_tensor(kept["registered"]).bool(),
+            reasons=tuple(json.loads(str(kept["reasons"]))),
+            radial_k1=torch.as_tensor(kept["radial_k1"]),
+            details=json.loads(str(kept["details"])),
+        )
+
+
+def keep_answer(folder: Path, answer: Prediction) -> None:
+    """Keeps the answer in its folder, in place of the stages that led to it, and drops the oldest of its neighbours."""
+    unfinished = folder / "answer.partial.npz"
+    np.savez(
+        unfinished,
+        depth=float32_array(answer.depth),
+        confidence=float32_array(answer.confidence),
+        cam_to_world=float64_array(answer.cam_to_world),
+        intrinsics=float64_array(answer.intrinsics),
+        registered=uint8_array(answer.registered),
+        reasons=np.array(json.dumps(answer.reasons)),
+        radial_k1=np.zeros(answer.n_views) if answer.radial_k1 is None else float64_array(answer.radial_k1),
+        details=np.array(json.dumps(dict(answer.details))),
+    )
+    unfinished.replace(folder / FILE)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != FILE:
+            path.unlink()
+    kept = sorted(folder.parent.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime_ns)
+    for path in kept[:-MAX_KEPT]:
+        shutil.rmtree(path.parent, ignore_errors=True)

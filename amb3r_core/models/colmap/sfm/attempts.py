@@ -1,0 +1,154 @@
+"""Several ways to a model, each in a worker process, and the choice between them by what the photos themselves support."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from math import log
+from pathlib import Path
+
+from amb3r_core.errors import ResourceError
+from amb3r_core.models.colmap.sfm.mapping import Float64
+from amb3r_core.models.colmap.sfm.solve import CHOSEN, Attempt, Mapper, load_score, score_path, store_score
+from amb3r_core.models.colmap.sfm.sparse import AttemptScore
+from amb3r_core.models.colmap.sfm.workers import Finished, Job, run_jobs
+from amb3r_core.progress import Monitor, Progress
+
+STAGE = "mapping"
+AGREEMENT = 0.01
+"""Two attempts from different starts whose supports differ by less than this share found the same model."""
+
+PAIR_AMBIGUITY = 0.03
+"""Models of two photos whose supports differ by less than this share are equally likely."""
+
+USUAL_FOCAL_RATIO = 0.8
+"""Focal length over the longer side, amid phones (0.7), compact cameras (0.8) and depth sensors (0.8)."""
+
+FEW_PHOTOS = 6
+FOCAL_HYPOTHESES = (0.6, 0.85)
+"""Starts beside COLMAP's 1.2, as ratios to the longer side: a phone's wide and main camera."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingTask:
+    """What all attempts share: the database, the folder for their models, and known poses (3, 4) by image id.
+
+    n_placeable: photos in the largest group that verified pairs connect; no model can hold more.
+    """
+
+    database: Path
+    folder: Path
+    n_photos: int
+    n_placeable: int
+    cam_from_world: Mapping[int, Float64] = field(default_factory=dict[int, Float64])
+
+
+def plan(n_photos: int, *, focal_is_known: bool, seed: int = 0) -> list[list[Attempt]]:
+    """Waves of attempts: a wave is only run when those before it left a doubt.
+
+    Each wave starts from different focal lengths or a different mapper, so that agreement within it means something.
+    """
+    prior_global = Attempt(name="global", mapper=Mapper.GLOBAL)
+    incremental = Attempt(name="incremental", mapper=Mapper.INCREMENTAL)
+    patient = Attempt(name="incremental-relaxed", mapper=Mapper.INCREMENTAL, is_relaxed=True)
+    calibrated_global = Attempt(name="global-calibrated", mapper=Mapper.GLOBAL, calibrate=True)
+    calibrated = Attempt(name="incremental-calibrated", mapper=Mapper.INCREMENTAL, calibrate=True, is_relaxed=True)
+    hypotheses = [
+        Attempt(name=f"incremental-focal-{ratio}", mapper=Mapper.INCREMENTAL, focal_ratio=ratio, holds_lens=True, is_relaxed=True)
+        for ratio in FOCAL_HYPOTHESES
+    ]
+    if n_photos == 2:
+        starts = [None] if focal_is_known else [None, *FOCAL_HYPOTHESES]
+        pairs = [Attempt(name=f"pair-{start or 'prior'}", mapper=Mapper.PAIR, focal_ratio=start) for start in starts]
+        waves = [pairs if focal_is_known else [*pairs, Attempt(name="pair-calibrated", mapper=Mapper.PAIR, calibrate=True)]]
+    elif focal_is_known:
+        waves = [[prior_global, patient], [incremental]]
+    elif n_photos <= FEW_PHOTOS:
+        waves = [[prior_global, patient, calibrated_global, *hypotheses], [incremental, calibrated]]
+    else:
+        waves = [[prior_global, calibrated_global], hypotheses, [incremental, calibrated]]
+    return [[replace(attempt, seed=seed) for attempt in wave] for wave in waves]
+
+
+def run_attempts(waves: Sequence[Sequence[Attempt]], task: MappingTask, n_processes: int, monitor: Monitor) -> list[AttemptScore]:
+    """Scores of all attempts that were needed, in the order of the plan; finished ones are read back from the folder."""
+    scores: list[AttemptScore] = []
+    total = sum(map(len, waves))
+    for wave in waves:
+        missing = [attempt for attempt in wave if not score_path(task.folder, attempt.name).exists()]
+        done = len(scores) + len(wave) - len(missing)
+        for finished in _run([_job(attempt, task) for attempt in missing], task.folder, n_processes, monitor, done, total):
+            if finished.problem:
+                store_score(task.folder, AttemptScore(name=finished.job.name, problem=finished.problem))
+        scores += [load_score(score_path(task.folder, attempt.name)) for attempt in wave]
+        if is_settled(scores, task.n_placeable):
+            break
+    return scores
+
+
+def finish(winner: AttemptScore, task: MappingTask, seed: int, monitor: Monitor) -> AttemptScore:
+    """The winner's score after the last adjustment (`solve.run_finish`); its model is `folder/CHOSEN`."""
+    if not score_path(task.folder, CHOSEN).exists():
+        request = {"name": winner.name, "keep_poses": bool(task.cam_from_world), "seed": seed, **_common(task)}
+        job = Job(task="finish", name=CHOSEN, folder=task.folder, request=request)
+        for finished in _run([job], task.folder, 1, monitor, 0, 1):
+            if finished.problem:
+                raise ResourceError(f"finishing the model failed ({finished.problem}); see {task.folder / CHOSEN}.log")
+    return load_score(score_path(task.folder, CHOSEN))
+
+
+def choose(scores: Sequence[AttemptScore], n_photos: int) -> AttemptScore | None:
+    """The attempt with the most support; None where none gave a model.
+
+    Supports that differ by less than `AGREEMENT` say nothing: then the one with more photos wins, and then the first in the
+    plan. Two photos hardly determine a focal length: among those that explain almost as much, the most usual one is taken.
+    """
+    models = [score for score in scores if score.n_registered >= 2]
+    best = max(models, key=lambda score: score.support, default=None)
+    if best is None:
+        return None
+    if n_photos == 2 and best.focal_ratio > 0.0:
+        rivals = _rivals(models, best, PAIR_AMBIGUITY)
+        return min(rivals, key=lambda score: abs(log(score.focal_ratio / USUAL_FOCAL_RATIO)))
+    return max(_rivals(models, best, AGREEMENT), key=lambda score: score.n_registered)
+
+
+def is_settled(scores: Sequence[AttemptScore], n_placeable: int) -> bool:
+    """Whether another attempt could hardly win: two of them placed every placeable photo and explain equally much."""
+    complete = sorted((score.support for score in scores if score.n_registered >= n_placeable), reverse=True)
+    best = max((score.support for score in scores), default=0.0)
+    return len(complete) >= 2 and complete[0] == best and complete[1] >= (1.0 - AGREEMENT) * best
+
+
+def _rivals(models: Sequence[AttemptScore], best: AttemptScore, share: float) -> list[AttemptScore]:
+    """The models whose support is less than this share below the best, in the order of the plan."""
+    return [score for score in models if score.support >= (1.0 - share) * best.support]
+
+
+def _run(jobs: Sequence[Job], folder: Path, n_processes: int, monitor: Monitor, done: int, total: int) -> Iterable[Finished]:
+    """The jobs as they end, with progress from `done` of `total` on."""
+    ended: list[Finished] = []
+
+    def poll() -> None:
+        monitor(Progress(stage=STAGE, done=done + len(ended), total=total, message=_standing(folder)))
+
+    for finished in run_jobs(jobs, n_processes, poll):
+        ended.append(finished)
+        yield finished
+
+
+def _job(attempt: Attempt, task: MappingTask) -> Job:
+    request = {
+        "attempt": {**asdict(attempt), "mapper": attempt.mapper.value},
+        "poses": {str(image_id): pose.tolist() for image_id, pose in task.cam_from_world.items()},
+        **_common(task),
+    }
+    return Job(task="attempt", name=attempt.name, folder=task.folder, request=request)
+
+
+def _common(task: MappingTask) -> dict[str, object]:
+    return {"database": str(task.database), "folder": str(task.folder), "n_photos": task.n_photos}
+
+
+def _standing(folder: Path) -> str:
+    """How many photos the running incremental attempts have placed."""
+    counts = [path.read_text() for path in sorted(folder.glob("*.count"))]
+    return f"{max(map(int, filter(None, counts)), default=0)} photos placed" if counts else ""

@@ -1,0 +1,67 @@
+"""The COLMAP database of a set of photos: cameras, features and verified pairs. Image n + 1 is photo n."""
+
+# pycolmap types its arrays as unknown to a strict checker.
+# pyright: reportUnknownMemberType=false
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pycolmap
+
+from amb3r_core.models.colmap.sfm.features import Features
+from amb3r_core.models.colmap.sfm.matching import VerifiedPair
+
+MODELS_TOO = 4
+"""Space that must be free, over the database's own size: the attempts' models come after it."""
+ZEROS = bytes(1 << 20)
+
+
+def write_database(
+    path: Path,
+    names: Sequence[str],
+    cameras: Sequence[pycolmap.Camera],
+    features: Sequence[Features],
+    pairs: Sequence[VerifiedPair],
+) -> None:
+    """Writes the database, replacing an older one at once."""
+    unfinished = path.with_suffix(".unfinished.db")
+    _check_space(unfinished, MODELS_TOO * _n_bytes(features, pairs))
+    with pycolmap.Database.open(unfinished) as database, pycolmap.DatabaseTransaction(database):
+        for camera in {camera.camera_id: camera for camera in cameras}.values():
+            database.write_camera(camera, use_camera_id=True)
+            rig = pycolmap.Rig(rig_id=camera.camera_id)
+            rig.add_ref_sensor(camera.sensor_id)
+            database.write_rig(rig, use_rig_id=True)
+        for index, (name, camera, found) in enumerate(zip(names, cameras, features, strict=True)):
+            _write_photo(database, index + 1, f"{index:06d} {name}", camera, found)
+        for pair in pairs:
+            database.write_matches(pair.first + 1, pair.second + 1, pair.matches)
+            database.write_two_view_geometry(pair.first + 1, pair.second + 1, pair.to_colmap())
+    os.replace(unfinished, path)
+
+
+def _n_bytes(features: Sequence[Features], pairs: Sequence[VerifiedPair]) -> int:
+    return sum(found.keypoints.nbytes for found in features) + sum(2 * pair.matches.nbytes for pair in pairs)
+
+
+def _check_space(path: Path, n_bytes: int) -> None:
+    """Raises `OSError` when so much cannot be written beside `path`: pycolmap ends the process when its own writing fails."""
+    with path.open("wb") as file:
+        for _ in range(n_bytes // len(ZEROS) + 1):
+            file.write(ZEROS)
+    path.unlink()
+
+
+def photo_of(image_id: int) -> int:
+    """The index of the photo behind an image id."""
+    return image_id - 1
+
+
+def _write_photo(database: pycolmap.Database, image_id: int, name: str, camera: pycolmap.Camera, found: Features) -> None:
+    image = pycolmap.Image(image_id=image_id, name=name, camera_id=camera.camera_id)
+    database.write_image(image, use_image_id=True)
+    frame = pycolmap.Frame(frame_id=image_id, rig_id=camera.camera_id)
+    frame.add_data_id(image.data_id)
+    database.write_frame(frame, use_frame_id=True)
+    database.write_keypoints(image_id, found.keypoints)

@@ -1,0 +1,180 @@
+"""SIFT features of each photo, found in worker processes and kept in a folder that all sets of one job's photos share."""
+
+# pycolmap types its arrays as unknown to a strict checker.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+from PIL import Image
+
+from amb3r_core.errors import ResourceError
+from amb3r_core.models.colmap.sfm.photos import Photo
+from amb3r_core.models.colmap.sfm.workers import Job, run_jobs
+from amb3r_core.progress import Monitor, Progress
+
+STAGE = "features"
+PHOTOS_PER_JOB = 6
+"""Photos handed to one worker process at a time: enough to hide its start, few enough to report often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureConfig:
+    """max_side_px: photos are shrunk to this longer side first, which bounds memory. max_features: the largest are kept."""
+
+    max_side_px: int = 1600
+    max_features: int = 8192
+
+    def __post_init__(self) -> None:
+        if self.max_side_px < 64 or self.max_features < 100:
+            raise ValueError(f"max_side_px {self.max_side_px} must be >= 64 and max_features {self.max_features} >= 100")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """Features of one photo at its working size.
+
+    keypoints (K, 4) float32: x, y, scale, orientation, with COLMAP's pixel origin (the centre of the first pixel is 0.5).
+    descriptors (K, 128) uint8. width, height: the working size in pixels.
+    """
+
+    keypoints: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+    width: int
+    height: int
+
+    @property
+    def count(self) -> int:
+        return len(self.keypoints)
+
+
+def working_size(photo: Photo, config: FeatureConfig) -> tuple[int, int]:
+    """(width, height) at which the photo is worked on."""
+    ratio = min(1.0, config.max_side_px / photo.long_side_px)
+    return max(1, round(photo.width * ratio)), max(1, round(photo.height * ratio))
+
+
+def feature_path(folder: Path, photo: Photo, config: FeatureConfig) -> Path:
+    """Where the features of a photo are kept; within one job its name stands for its pixels and its mask."""
+    known = (photo.name, photo.width, photo.height, photo.load_mask is not None, config)
+    return folder / f"{hashlib.sha256(repr(known).encode()).hexdigest()[:16]}.npz"
+
+
+def find_features(
+    photos: Sequence[Photo], paths: Sequence[Path], config: FeatureConfig, scratch: Path, n_processes: int, monitor: Monitor
+) -> list[Features]:
+    """Features of every photo; where its file is there already it is read back. Masked pixels give none.
+
+    scratch: for what the workers are given; nobody else may use it at the same time.
+    """
+    missing = [index for index, path in enumerate(paths) if not path.exists()]
+    done = len(photos) - len(missing)
+
+    def poll() -> None:
+        monitor(Progress(stage=STAGE, done=done, total=len(photos)))
+
+    for finished in run_jobs(_jobs(photos, paths, missing, config, scratch, poll), n_processes, poll):
+        if finished.problem:
+            raise ResourceError(f"finding features failed ({finished.problem}); see {finished.job.folder}")
+        done += len(finished.job.request["targets"])
+    poll()
+    return [read_features(path) for path in paths]
+
+
+def read_features(path: Path) -> Features:
+    """The stored features of a photo."""
+    with np.load(path) as stored:
+        width, height = stored["size"].tolist()
+        return Features(keypoints=stored["keypoints"], descriptors=stored["descriptors"], width=width, height=height)
+
+
+def write_features(path: Path, found: Features, scratch: Path) -> None:
+    """Stores a photo's features, all at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = scratch / f"{path.stem}.unfinished.npz"
+    size = np.array([found.width, found.height])
+    np.savez(unfinished, keypoints=found.keypoints, descriptors=found.descriptors, size=size)
+    os.replace(unfinished, path)
+
+
+def extract_files(scratch: str, targets: Mapping[str, str], max_features: int) -> None:
+    """Worker task: turns each `NAME.gray.npy` (and `NAME.mask.npy`) of the scratch folder into the file that NAME stands for."""
+    pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
+    options = pycolmap.FeatureExtractionOptions()
+    options.num_threads = 1
+    options.use_gpu = False
+    options.sift.max_num_features = max_features
+    extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
+    for name, target in targets.items():
+        gray_path, mask_path = _pixel_paths(Path(scratch), name)
+        gray = np.load(gray_path)
+        keypoints, descriptors = _extract(extractor, gray, max_features)
+        if mask_path.exists():
+            usable = _usable(keypoints, np.load(mask_path))
+            keypoints, descriptors = keypoints[usable], descriptors[usable]
+            mask_path.unlink()
+        height, width = gray.shape
+        found = Features(keypoints=keypoints, descriptors=descriptors, width=width, height=height)
+        write_features(Path(target), found, Path(scratch))
+        gray_path.unlink()
+
+
+def _jobs(
+    photos: Sequence[Photo],
+    paths: Sequence[Path],
+    missing: Sequence[int],
+    config: FeatureConfig,
+    scratch: Path,
+    poll: Callable[[], None],
+) -> Iterator[Job]:
+    scratch.mkdir(parents=True, exist_ok=True)
+    for start in range(0, len(missing), PHOTOS_PER_JOB):
+        targets: dict[str, str] = {}
+        for index in missing[start : start + PHOTOS_PER_JOB]:
+            name = f"{index:06d}"
+            _write_pixels(photos[index], working_size(photos[index], config), *_pixel_paths(scratch, name))
+            targets[name] = str(paths[index])
+            poll()
+        yield Job(
+            task="features",
+            name=f"features-{missing[start]}",
+            folder=scratch,
+            request={"scratch": str(scratch), "targets": targets, "max_features": config.max_features},
+        )
+
+
+def _write_pixels(photo: Photo, size: tuple[int, int], gray_path: Path, mask_path: Path) -> None:
+    """The photo in grey at its working size, and its mask, as files for a worker."""
+    gray = Image.fromarray(photo.load()).convert("L")
+    np.save(gray_path, np.asarray(gray if gray.size == size else gray.resize(size, Image.Resampling.LANCZOS)))
+    if photo.load_mask is not None:
+        np.save(mask_path, np.asarray(Image.fromarray(photo.load_mask()).resize(size, Image.Resampling.NEAREST)))
+
+
+def _extract(
+    extractor: pycolmap.FeatureExtractor, gray: NDArray[np.uint8], max_features: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Keypoints (K, 4) and descriptors (K, 128) of the `max_features` features of largest scale."""
+    found, described = extractor.extract_from_uint8_array(gray)
+    if len(found) == 0:
+        return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
+    keypoints = np.asarray(pycolmap.keypoints_to_matrix(found), np.float32)
+    largest = np.sort(np.argsort(-keypoints[:, 2], kind="stable")[:max_features])
+    return keypoints[largest], np.asarray(described.data, np.uint8)[largest]
+
+
+def _usable(keypoints: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which keypoints lie on a pixel that the mask leaves in."""
+    column = np.clip(keypoints[:, 0].astype(np.int64), 0, mask.shape[1] - 1)
+    row = np.clip(keypoints[:, 1].astype(np.int64), 0, mask.shape[0] - 1)
+    return mask[row, column]
+
+
+def _pixel_paths(scratch: Path, name: str) -> tuple[Path, Path]:
+    return scratch / f"{name}.gray.npy", scratch / f"{name}.mask.npy"

@@ -1,0 +1,354 @@
+"""Which features of two photos are the same: mutual nearest neighbours that share one geometry chance does not explain."""
+
+# pycolmap types its arrays as unknown to a strict checker.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import lgamma, log
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from amb3r_core.models.colmap.sfm.features import Features
+from amb3r_core.progress import Monitor, Progress
+
+STAGE = "matching"
+PAIRS_PER_FILE = 64
+ROWS_PER_BLOCK = 1024
+MIN_INLIER_RATIO = 0.25
+"""What RANSAC's number of draws allows for at least, as in COLMAP."""
+
+DESCRIPTOR_NORM = 512.0
+"""COLMAP stores unit descriptors as bytes times 512: their products are whole numbers below 2^24, which float32 sums exactly."""
+
+HOMOGRAPHY_KINDS = (
+    pycolmap.TwoViewGeometryConfiguration.PLANAR,
+    pycolmap.TwoViewGeometryConfiguration.PANORAMIC,
+    pycolmap.TwoViewGeometryConfiguration.PLANAR_OR_PANORAMIC,
+)
+EPIPOLAR_KINDS = (pycolmap.TwoViewGeometryConfiguration.CALIBRATED, pycolmap.TwoViewGeometryConfiguration.UNCALIBRATED)
+
+Matches = NDArray[np.uint32]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchConfig:
+    """How descriptors are matched and pairs verified.
+
+    max_ratio: best over second best distance (Lowe 2004), both ways. max_distance: angle of unit descriptors, radians.
+    max_error_px: to the epipolar line in either photo (or to the homography's point), at the working size.
+    min_inliers: with fewer a pair stays unverified. max_log10_false_alarms: how often, at most, chance may give as many
+    inliers, as a power of ten (a contrario test, Moisan and Stival 2004).
+    """
+
+    max_ratio: float = 0.8
+    max_distance: float = 0.7
+    max_error_px: float = 4.0
+    min_inliers: int = 15
+    max_log10_false_alarms: float = -3.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedPair:
+    """Two photos, first < second, that see the same thing.
+
+    matches (K, 2): feature indices in both that agree on one geometry. matrices: `F` or `E` or `H`, whichever `kind` tells.
+    n_putative: matches by descriptor alone.
+    """
+
+    first: int
+    second: int
+    matches: Matches
+    kind: int
+    matrices: Mapping[str, Float64]
+    n_putative: int
+
+    def to_colmap(self) -> pycolmap.TwoViewGeometry:
+        geometry = pycolmap.TwoViewGeometry()
+        geometry.config = self.kind
+        geometry.inlier_matches = self.matches
+        for name, matrix in self.matrices.items():
+            setattr(geometry, name, matrix)
+        return geometry
+
+
+class PairMemory:
+    """Matches by descriptor of the pairs that were matched last, for photos that come again in other sets.
+
+    A photo goes by a name that stands for its features.
+    """
+
+    def __init__(self, max_pairs: int = 4096) -> None:
+        self._matches: dict[tuple[str, str], Matches] = {}
+        self._max_pairs = max_pairs
+
+    def find(self, first: str, second: str) -> Matches | None:
+        """The matches (K, 2) of these photos, first against second, or None."""
+        return self._matches.get((first, second))
+
+    def keep(self, first: str, second: str, matches: Matches) -> None:
+        """Remembers the matches, and forgets the oldest where they become too many."""
+        self._matches[first, second] = matches
+        if len(self._matches) > self._max_pairs:
+            self._matches.pop(next(iter(self._matches)))
+
+
+def match_pairs(
+    features: Sequence[Features],
+    cameras: Sequence[pycolmap.Camera],
+    pairs: Sequence[tuple[int, int]],
+    config: MatchConfig,
+    folder: Path,
+    monitor: Monitor,
+    *,
+    names: Sequence[str] = (),
+    memory: PairMemory | None = None,
+) -> list[VerifiedPair]:
+    """The pairs that pass verification, in the order given. Finished blocks are kept in `folder` and read back.
+
+    names: of the photos in `memory`, which spares the search through the descriptors of pairs it knows. The order of work and
+    the number of threads do not change the result: products of descriptors are exact and each pair draws from a random state of
+    its own.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    verified: list[VerifiedPair] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(pairs), PAIRS_PER_FILE):
+            monitor(Progress(stage=STAGE, done=start, total=len(pairs)))
+            block = pairs[start : start + PAIRS_PER_FILE]
+            path = folder / f"{start:07d}.npz"
+            if not path.exists():
+                known = [memory.find(names[first], names[second]) if memory else None for first, second in block]
+                tasks = [
+                    pool.submit(_match, features, cameras, pair, config, matches)
+                    for pair, matches in zip(block, known, strict=True)
+                ]
+                found: list[VerifiedPair] = []
+                for done, ((first, second), task) in enumerate(zip(block, tasks, strict=True)):
+                    monitor(Progress(stage=STAGE, done=start + done, total=len(pairs)))
+                    matches, pair = task.result()
+                    if memory:
+                        memory.keep(names[first], names[second], matches)
+                    if pair is not None:
+                        found.append(pair)
+                _write(path, block, found)
+            verified += _read(path, block)
+    monitor(Progress(stage=STAGE, done=len(pairs), total=len(pairs), message=f"{len(verified)} pairs verified"))
+    return verified
+
+
+def match_pair(
+    features: Sequence[Features], cameras: Sequence[pycolmap.Camera], pair: tuple[int, int], config: MatchConfig
+) -> VerifiedPair | None:
+    """The pair with its verified matches, or None where the photos share nothing that chance would not."""
+    return _match(features, cameras, pair, config, None)[1]
+
+
+def _match(
+    features: Sequence[Features],
+    cameras: Sequence[pycolmap.Camera],
+    pair: tuple[int, int],
+    config: MatchConfig,
+    known: Matches | None,
+) -> tuple[Matches, VerifiedPair | None]:
+    """The pair's matches by descriptor, and the pair with those that pass verification."""
+    first, second = pair
+    matches = match_descriptors(features[first].descriptors, features[second].descriptors, config) if known is None else known
+    return matches, verify_matches(features, cameras, pair, matches, config)
+
+
+def verify_matches(
+    features: Sequence[Features],
+    cameras: Sequence[pycolmap.Camera],
+    pair: tuple[int, int],
+    matches: Matches,
+    config: MatchConfig,
+) -> VerifiedPair | None:
+    """The pair with those matches (K, 2) that share one geometry, or None where chance would give as many."""
+    first, second = pair
+    if len(matches) < config.min_inliers:
+        return None
+    pixels = [features[i].keypoints[matches[:, k], :2].astype(np.float64) for k, i in enumerate(pair)]
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.max_error = config.max_error_px
+    options.ransac.random_seed = config.seed
+    options.min_num_inliers = config.min_inliers
+    options.ransac.min_inlier_ratio = max(
+        MIN_INLIER_RATIO, _least_significant(len(matches), cameras, pair, config) / len(matches)
+    )
+    rows = np.repeat(np.arange(len(matches), dtype=np.uint32)[:, None], 2, axis=1)
+    geometry = pycolmap.estimate_two_view_geometry(cameras[first], pixels[0], cameras[second], pixels[1], rows, options)
+    return _verify(pair, matches, pixels, cameras, geometry, config)
+
+
+def match_descriptors(first: NDArray[np.uint8], second: NDArray[np.uint8], config: MatchConfig) -> Matches:
+    """Mutual nearest neighbours (K, 2) among descriptors (K1, 128) and (K2, 128) that pass the ratio test both ways."""
+    if min(len(first), len(second)) < 2:
+        return np.zeros((0, 2), np.uint32)
+    a, b = (torch.from_numpy(x).to(torch.float32) for x in (first, second))
+    forward_products, forward = _two_nearest(a, b)
+    rows = torch.nonzero(_passes_ratio(forward_products, config))[:, 0]
+    if len(rows) == 0:
+        return np.zeros((0, 2), np.uint32)
+    # Only what passed one way is looked up the other way, which saves half the work.
+    backward_products, backward = _two_nearest(b[forward[rows]], a)
+    mutual = _passes_ratio(backward_products, config) & (backward == rows)
+    return torch.stack([rows[mutual], forward[rows[mutual]]], dim=1).numpy().astype(np.uint32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """How wrong matches behave: the probability that one fits a model, and how many models how few matches define."""
+
+    probability: float
+    n_sample: int
+    n_models: int
+
+
+def log10_false_alarms(n_inliers: int, n_matches: int, chance: Chance) -> float:
+    """log10 of how many models with this many inliers wrong matches are expected to give (Moisan and Stival 2004, eq. 9)."""
+    if n_inliers <= chance.n_sample:
+        return 0.0
+    log_false_alarms = (
+        log(chance.n_models * (n_matches - chance.n_sample))
+        + _log_choose(n_matches, n_inliers)
+        + _log_choose(n_inliers, chance.n_sample)
+        + (n_inliers - chance.n_sample) * log(chance.probability)
+    )
+    return log_false_alarms / log(10.0)
+
+
+def _least_significant(n_matches: int, cameras: Sequence[pycolmap.Camera], pair: tuple[int, int], config: MatchConfig) -> int:
+    """The fewest inliers of an epipolar geometry that chance does not explain; RANSAC need not look for fewer."""
+    chance = _epipolar_chance(cameras[pair[0]], cameras[pair[1]], config)
+    counts = range(min(config.min_inliers, n_matches), n_matches)
+    return next((n for n in counts if log10_false_alarms(n, n_matches, chance) <= config.max_log10_false_alarms), n_matches)
+
+
+def _epipolar_chance(first: pycolmap.Camera, second: pycolmap.Camera, config: MatchConfig) -> Chance:
+    """A wrong match fits when it falls into the band along a line of at most the image's diagonal."""
+    area = float(min(first.width * first.height, second.width * second.height))
+    diagonal = float(max(np.hypot(first.width, first.height), np.hypot(second.width, second.height)))
+    return Chance(probability=min(0.5, 2.0 * config.max_error_px * diagonal / area), n_sample=7, n_models=3)
+
+
+def _homography_chance(first: pycolmap.Camera, second: pycolmap.Camera, config: MatchConfig) -> Chance:
+    """A wrong match fits when it falls into a disc."""
+    area = float(min(first.width * first.height, second.width * second.height))
+    return Chance(probability=min(0.5, np.pi * config.max_error_px**2 / area), n_sample=4, n_models=1)
+
+
+def _two_nearest(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """For each row of a, the products (K, 2) with its two nearest rows of b, and the nearest one's index (K,)."""
+    blocks = [(a[start : start + ROWS_PER_BLOCK] @ b.T).topk(2, dim=1) for start in range(0, len(a), ROWS_PER_BLOCK)]
+    return torch.cat([top.values for top in blocks]), torch.cat([top.indices[:, 0] for top in blocks])
+
+
+def _passes_ratio(top_products: Tensor, config: MatchConfig) -> Tensor:
+    distance = torch.arccos((top_products / DESCRIPTOR_NORM**2).clamp(max=1.0))
+    return (distance[:, 0] < config.max_ratio * distance[:, 1]) & (distance[:, 0] < config.max_distance)
+
+
+def _verify(
+    pair: tuple[int, int],
+    matches: Matches,
+    pixels: list[Float64],
+    cameras: Sequence[pycolmap.Camera],
+    geometry: pycolmap.TwoViewGeometry,
+    config: MatchConfig,
+) -> VerifiedPair | None:
+    first, second = (cameras[index] for index in pair)
+    kind = pycolmap.TwoViewGeometryConfiguration(geometry.config)
+    if kind in HOMOGRAPHY_KINDS and geometry.H is not None:
+        error, chance = _homography_error(geometry.H, *pixels), _homography_chance(first, second, config)
+    elif kind in EPIPOLAR_KINDS:
+        error, chance = _epipolar_error(_fundamental(geometry, first, second), *pixels), _epipolar_chance(first, second, config)
+    else:
+        return None
+    inliers = error < config.max_error_px
+    n_inliers = int(inliers.sum())
+    alarms = log10_false_alarms(n_inliers, len(matches), chance)
+    if n_inliers < config.min_inliers or alarms > config.max_log10_false_alarms:
+        return None
+    matrices = {name: getattr(geometry, name) for name in ("F", "E", "H") if getattr(geometry, name) is not None}
+    return VerifiedPair(
+        first=pair[0],
+        second=pair[1],
+        matches=matches[inliers],
+        kind=int(geometry.config),
+        matrices=matrices,
+        n_putative=len(matches),
+    )
+
+
+def _fundamental(geometry: pycolmap.TwoViewGeometry, first: pycolmap.Camera, second: pycolmap.Camera) -> Float64:
+    if geometry.config == pycolmap.TwoViewGeometryConfiguration.UNCALIBRATED and geometry.F is not None:
+        return geometry.F
+    inverse_first, inverse_second = (np.linalg.inv(camera.calibration_matrix()) for camera in (first, second))
+    assert geometry.E is not None, "a calibrated pair carries its essential matrix"
+    return inverse_second.T @ geometry.E @ inverse_first
+
+
+def _epipolar_error(fundamental: Float64, first: Float64, second: Float64) -> Float64:
+    """Distance (K,) in pixels to the epipolar line, the larger of both photos."""
+    first, second = _homogeneous(first), _homogeneous(second)
+    in_second, in_first = first @ fundamental.T, second @ fundamental
+    residual = np.abs((in_second * second).sum(axis=1))
+    narrowest = np.minimum(np.linalg.norm(in_second[:, :2], axis=1), np.linalg.norm(in_first[:, :2], axis=1))
+    return residual / np.maximum(narrowest, 1e-12)
+
+
+def _homography_error(homography: Float64, first: Float64, second: Float64) -> Float64:
+    """Transfer error (K,) in pixels, the larger of both directions."""
+    errors: list[Float64] = []
+    for matrix, source, target in ((homography, first, second), (np.linalg.inv(homography), second, first)):
+        moved = _homogeneous(source) @ matrix.T
+        errors.append(np.linalg.norm(moved[:, :2] / moved[:, 2:] - target, axis=1))
+    return np.maximum(*errors)
+
+
+def _homogeneous(pixels: Float64) -> Float64:
+    return np.column_stack([pixels, np.ones(len(pixels))])
+
+
+def _log_choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+
+
+def _write(path: Path, block: Sequence[tuple[int, int]], found: list[VerifiedPair]) -> None:
+    arrays: dict[str, NDArray[np.generic]] = {"pairs": np.array(block, np.int64)}
+    for pair in found:
+        key = f"{pair.first}-{pair.second}"
+        arrays[f"{key}-matches"] = pair.matches
+        arrays[f"{key}-counts"] = np.array([pair.kind, pair.n_putative])
+        arrays |= {f"{key}-{name}": matrix for name, matrix in pair.matrices.items()}
+    unfinished = path.with_suffix(".unfinished.npz")
+    np.savez(unfinished, allow_pickle=False, **arrays)
+    os.replace(unfinished, path)
+
+
+def _read(path: Path, block: Sequence[tuple[int, int]]) -> list[VerifiedPair]:
+    with np.load(path) as stored:
+        if stored["pairs"].tolist() != [list(pair) for pair in block]:
+            raise ValueError(f"{path} holds other pairs than asked for: the scratch folder belongs to another input")
+        found: list[VerifiedPair] = []
+        for first, second in block:
+            key = f"{first}-{second}"
+            if f"{key}-matches" not in stored:
+                continue
+            kind, n_putative = stored[f"{key}-counts"].tolist()
+            matrices = {name: stored[f"{key}-{name}"] for name in "FEH" if f"{key}-{name}" in stored}
+            matches = stored[f"{key}-matches"]
+            found.append(
+                VerifiedPair(first=first, second=second, matches=matches, kind=kind, matrices=matrices, n_putative=n_putative)
+            )
+        return found

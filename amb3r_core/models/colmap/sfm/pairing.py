@@ -1,0 +1,88 @@
+"""Which photos to match: all pairs of a small set, neighbours in time of a video, and the most alike of a large set."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.models.colmap.sfm.features import Features
+
+Float32 = NDArray[np.float32]
+
+MAX_EXHAUSTIVE = 60
+"""Up to here all pairs are matched: 1770 of them."""
+
+VIDEO_OVERLAP = 10
+VIDEO_LOOPS = 3
+SIMILAR_PHOTOS = 25
+N_WORDS = 64
+WORD_ITERATIONS = 8
+SAMPLES_FOR_WORDS = 20000
+MAX_DESCRIPTORS = 1500
+
+Pair = tuple[int, int]
+
+
+def choose_pairs(features: Sequence[Features], *, is_ordered: bool) -> list[Pair]:
+    """Sorted pairs (first < second) worth matching.
+
+    A video gets its `VIDEO_OVERLAP` next frames, those at distances of powers of two, and for each frame the few most alike
+    elsewhere, which closes loops. A large unordered set gets the `SIMILAR_PHOTOS` most alike of each photo.
+    """
+    n_photos = len(features)
+    if n_photos <= MAX_EXHAUSTIVE:
+        return [(first, second) for first in range(n_photos) for second in range(first + 1, n_photos)]
+    chosen = set(_in_time(n_photos) if is_ordered else [])
+    similarity = _similarity(features)
+    np.fill_diagonal(similarity, -np.inf)
+    for first, second in chosen:
+        similarity[first, second] = similarity[second, first] = -np.inf
+    count = VIDEO_LOOPS if is_ordered else SIMILAR_PHOTOS
+    for photo, row in enumerate(similarity):
+        likely = np.argsort(-row, kind="stable")[:count]
+        chosen |= {(min(photo, int(other)), max(photo, int(other))) for other in likely if np.isfinite(row[other])}
+    return sorted(chosen)
+
+
+def _in_time(n_photos: int) -> list[Pair]:
+    steps = {*range(1, VIDEO_OVERLAP + 1), *(2**power for power in range(VIDEO_OVERLAP))}
+    return [(first, first + step) for first in range(n_photos) for step in sorted(steps) if first + step < n_photos]
+
+
+def _similarity(features: Sequence[Features]) -> Float32:
+    """Cosine similarity (N, N) of one vector per photo: VLAD, after Jegou et al. 2010, with their power normalisation."""
+    described = [_largest_features(found) for found in features]
+    words = _words(described)
+    vectors = np.stack([_vlad(descriptors, words) for descriptors in described])
+    return vectors @ vectors.T
+
+
+def _largest_features(found: Features) -> Float32:
+    largest = np.argsort(-found.keypoints[:, 2], kind="stable")[:MAX_DESCRIPTORS]
+    return found.descriptors[largest].astype(np.float32)
+
+
+def _words(described: Sequence[Float32]) -> Float32:
+    """Centres (W, 128) of an even sample of all descriptors, by k-means from evenly spaced starts."""
+    everything = np.concatenate(described)
+    sample = everything[:: max(1, len(everything) // SAMPLES_FOR_WORDS)]
+    if len(sample) == 0:
+        return np.zeros((1, 128), np.float32)
+    words = sample[:: max(1, len(sample) // N_WORDS)][:N_WORDS].copy()
+    for _ in range(WORD_ITERATIONS):
+        nearest = _nearest(sample, words)
+        for word in np.unique(nearest):
+            words[word] = sample[nearest == word].mean(axis=0)
+    return words
+
+
+def _nearest(descriptors: Float32, words: Float32) -> NDArray[np.int64]:
+    return np.argmax(descriptors @ words.T - 0.5 * (words**2).sum(axis=1), axis=1)
+
+
+def _vlad(descriptors: Float32, words: Float32) -> Float32:
+    residuals = np.zeros_like(words)
+    nearest = _nearest(descriptors, words)
+    np.add.at(residuals, nearest, descriptors - words[nearest])
+    vector = np.sign(residuals) * np.sqrt(np.abs(residuals))
+    return (vector / max(float(np.linalg.norm(vector)), 1e-12)).reshape(-1)

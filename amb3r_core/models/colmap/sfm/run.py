@@ -1,0 +1,155 @@
+"""Photos in, a sparse model out: features, matches, several attempts at a model, and the best of them."""
+
+# pycolmap types its arrays as unknown to a strict checker.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pycolmap
+
+from amb3r_core.errors import InputError, RegistrationError
+from amb3r_core.models.colmap.sfm import attempts
+from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
+from amb3r_core.models.colmap.sfm.database import write_database
+from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features, feature_path, find_features
+from amb3r_core.models.colmap.sfm.mapping import Float64
+from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair, match_pairs
+from amb3r_core.models.colmap.sfm.pairing import choose_pairs
+from amb3r_core.models.colmap.sfm.photos import Photo
+from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
+from amb3r_core.models.colmap.sfm.solve import CHOSEN, Attempt, Mapper, model_path
+from amb3r_core.models.colmap.sfm.sparse import SparseModel
+from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene.conventions import invert
+
+FEATURES = "features"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SfmConfig:
+    """Options of structure from motion.
+
+    is_ordered: the photos are frames of one video, in order. n_processes: worker processes at a time; the result does not
+    depend on it. seed: of every random draw.
+    """
+
+    is_ordered: bool = False
+    seed: int = 0
+    n_processes: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    max_side_px: int = 1600
+    max_features: int | None = None
+    match: MatchConfig = field(default_factory=MatchConfig)
+
+    def feature_config(self, n_photos: int) -> FeatureConfig:
+        """Fewer features for more photos, so that matching time grows with the pairs and not faster."""
+        features = self.max_features if self.max_features is not None else default_max_features(n_photos)
+        return FeatureConfig(max_side_px=self.max_side_px, max_features=features)
+
+
+def default_max_features(n_photos: int) -> int:
+    """8192 for up to 20 photos, 4096 from 40 on."""
+    return 8192 if n_photos <= 20 else 6144 if n_photos < 40 else 4096
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWork:
+    """What all sets of one job's photos share: the folder of their features, and the matches of the pairs seen last."""
+
+    features: Path
+    matches: PairMemory = field(default_factory=PairMemory)
+
+
+def reconstruct_sparse(
+    photos: Sequence[Photo],
+    *,
+    config: SfmConfig | None = None,
+    scratch: Path,
+    shared: SharedWork | None = None,
+    monitor: Monitor = silent,
+) -> SparseModel:
+    """Cameras, poses and sparse points of the photos; the same photos and options give the same result.
+
+    `scratch` must belong to these photos and options: matches and attempts found there are used again. `shared` belongs to the
+    job, whose other sets of photos may use it too; None: features are kept in `scratch`.
+    Known cameras come back unchanged. Poses known for at least two photos that see the same things stay exactly as they are
+    and the rest is placed around them; a single known pose only says where the world is.
+    Raises `InputError` for fewer than two photos, `RegistrationError` when no two photos can be placed together, and whatever
+    the monitor raises.
+    """
+    config, shared = config or SfmConfig(), shared or SharedWork(scratch / FEATURES)
+    if len(photos) < 2:
+        raise InputError(f"{len(photos)} photo given: this model needs at least two that see the same things")
+    wanted = config.feature_config(len(photos))
+    paths = [feature_path(shared.features, photo, wanted) for photo in photos]
+    features = find_features(photos, paths, wanted, scratch / "pixels", config.n_processes, monitor)
+    cameras = colmap_cameras(photos, features)
+    pairs = match_pairs(
+        features,
+        cameras,
+        choose_pairs(features, is_ordered=config.is_ordered),
+        config.match,
+        scratch / "matches",
+        monitor,
+        names=[path.stem for path in paths],
+        memory=shared.matches,
+    )
+    database = scratch / "database.db"
+    write_database(database, [photo.name for photo in photos], cameras, features, pairs)
+    folder = scratch / "attempts"
+    folder.mkdir(exist_ok=True)
+    task = attempts.MappingTask(
+        database=database,
+        folder=folder,
+        n_photos=len(photos),
+        n_placeable=largest_group(len(photos), pairs),
+        cam_from_world=_known_poses(photos, pairs),
+    )
+    scores = attempts.run_attempts(_waves(task, cameras, pairs, config.seed), task, config.n_processes, monitor)
+    winner = attempts.choose(scores, len(photos))
+    if winner is None:
+        raise RegistrationError(_nothing_placed(features, pairs))
+    final = attempts.finish(winner, task, config.seed, monitor)
+    model = pycolmap.Reconstruction(model_path(folder, CHOSEN))
+    return to_sparse(model, photos, features, pairs, cameras, replace(final, name=winner.name), scores)
+
+
+def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:
+    """How many photos the largest group holds that verified pairs connect."""
+    group = list(range(n_photos))
+    for pair in pairs:
+        kept, joined = sorted((group[pair.first], group[pair.second]))
+        group = [kept if number == joined else number for number in group]
+    return max(group.count(number) for number in set(group))
+
+
+def _known_poses(photos: Sequence[Photo], pairs: Sequence[VerifiedPair]) -> dict[int, Float64]:
+    """World-to-camera poses (3, 4) by image id; none unless two photos of a verified pair have one."""
+    poses = {
+        index + 1: invert(photo.known_cam_to_world)[:3]
+        for index, photo in enumerate(photos)
+        if photo.known_cam_to_world is not None
+    }
+    return poses if any(pair.first + 1 in poses and pair.second + 1 in poses for pair in pairs) else {}
+
+
+def _waves(
+    task: attempts.MappingTask, cameras: Sequence[pycolmap.Camera], pairs: Sequence[VerifiedPair], seed: int
+) -> list[list[Attempt]]:
+    """What to try: with usable known poses one attempt, which keeps them; without pairs nothing."""
+    if not pairs:
+        return []
+    if task.cam_from_world:
+        return [[Attempt(name="known-poses", mapper=Mapper.POSED, seed=seed)]]
+    return attempts.plan(task.n_photos, focal_is_known=all(camera.has_prior_focal_length for camera in cameras), seed=seed)
+
+
+def _nothing_placed(features: Sequence[Features], pairs: Sequence[VerifiedPair]) -> str:
+    empty = sum(found.count < MIN_FEATURES for found in features)
+    return (
+        f"none of {len(features)} photos could be placed: {len(pairs)} pairs of photos see the same things"
+        + (f", and {empty} photos have next to no texture" if empty else "")
+        + "; take photos that overlap by half or more, from different places"
+    )

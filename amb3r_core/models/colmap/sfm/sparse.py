@@ -1,0 +1,76 @@
+"""What structure from motion gives back: cameras, poses, points with their tracks, and how they were chosen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.scene.camera import PinholeCamera
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observations:
+    """What one view sees: point_index (K,) into the model's points; pixels (K, 2), x and y in the original photo."""
+
+    point_index: NDArray[np.int64]
+    pixels: Float64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseView:
+    """One photo in the model.
+
+    cam_to_world (4, 4), or None with a `reason` where the photo could not be placed. camera: of the original photo.
+    radial_k1: ``x_distorted = x (1 + k1 |x|^2)`` on normalised coordinates, 0 where the pinhole explains the photo.
+    """
+
+    name: str
+    camera: PinholeCamera
+    radial_k1: float
+    cam_to_world: Float64 | None
+    reason: str
+    observations: Observations
+
+    @property
+    def is_registered(self) -> bool:
+        return self.cam_to_world is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptScore:
+    """One attempt's standing. support: how many constraints it explains (`mapping.support`); problem: why it gave no model."""
+
+    name: str
+    n_registered: int = 0
+    n_points: int = 0
+    n_observations: int = 0
+    mean_error_px: float = 0.0
+    focal_ratio: float = 0.0
+    support: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparseModel:
+    """The chosen model: one view per photo, in the photos' order.
+
+    points (M, 3) in the world of the poses, whose scale is arbitrary unless poses were given. track_lengths (M,): how many
+    views see each. mean_error_px: of reprojection, at the working size. chosen: the attempt that won; attempts: all of them.
+    """
+
+    views: tuple[SparseView, ...]
+    points: Float64
+    track_lengths: NDArray[np.int64]
+    mean_error_px: float
+    chosen: str
+    attempts: tuple[AttemptScore, ...]
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or self.points.shape[1] != 3 or self.track_lengths.shape != (len(self.points),):
+            raise ValueError(f"points {self.points.shape} and track lengths {self.track_lengths.shape} do not belong together")
+
+    @property
+    def n_registered(self) -> int:
+        return sum(view.is_registered for view in self.views)

@@ -1,0 +1,294 @@
+"""Dense depth and confidence from images with known cameras, without learned weights.
+
+Each view is swept with planes over its best neighbours at half size (windows of three sizes at once) and the sweep is
+aggregated semi-globally; a second sweep adds what the neighbours' depth says. The answer is checked against the neighbours' depth
+and refined at full size.
+`benchmarks/dense_methods.py` compares it with other ways.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from amb3r_core.models.colmap.stereo.consistency import agreement, near_jump
+from amb3r_core.models.colmap.stereo.cost import PlaneWarp, grey, normalise, plane_warp, similarity_volume
+from amb3r_core.models.colmap.stereo.evidence import Hypotheses, carried_depth, joined
+from amb3r_core.models.colmap.stereo.neighbours import NeighbourConfig, SparseScene, inverse_depth_range, select_neighbours
+from amb3r_core.models.colmap.stereo.refine import guided_upsample, peak_position, refine, upsample
+from amb3r_core.models.colmap.stereo.sgm import aggregate
+from amb3r_core.models.colmap.stereo.view_workers import map_views
+from amb3r_core.progress import Monitor, Progress, silent
+
+STAGE = "dense"
+ROUNDS = 3
+"""Every view is swept, swept again and refined."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseConfig:
+    """Settings of the multi-view stereo.
+
+    `level_weights`: how much windows at 1/2, 1/4, ... of the image's size count; `window_radius` is in pixels of each.
+    `noise`: the camera's grey noise on a scale of 1; flatter windows do not match. `small_jump`, `large_jump`: prices of depth
+    changes against a similarity of 1, the larger halved where grey levels change by `edge` per pixel. `evidence`: what a
+    neighbour's depth of full trust is worth in the second sweep, against the same; `evidence_tolerance`: relative error within
+    which it counts; `evidence_half`: the score of half trust. `min_hypotheses`,
+    `max_hypotheses`: planes swept; between them one per half-size pixel of parallax. `tolerance`: relative error at which two
+    views' depths still agree. `unconfirmed`: what a depth counts that no other view confirms. `jump_radius` (half-size pixels),
+    `jump_ratio`: so near a depth jump of such a factor the confidence is cut to `jump_factor`. `refine_*`: the final search at
+    full size goes `refine_steps` either way, over three quarters of a hypothesis, with windows of `refine_radius`.
+    `confidence_scale`: the score at which a depth is as likely right as wrong.
+    """
+
+    neighbours: NeighbourConfig = field(default_factory=NeighbourConfig)
+    level_weights: tuple[float, ...] = (0.6, 0.3, 0.1)
+    window_radius: int = 2
+    noise: float = 0.005
+    small_jump: float = 0.1
+    large_jump: float = 5.0
+    edge: float = 0.1
+    evidence: float = 0.3
+    evidence_tolerance: float = 0.02
+    evidence_half: float = 0.5
+    min_hypotheses: int = 32
+    max_hypotheses: int = 64
+    tolerance: float = 0.03
+    unconfirmed: float = 0.1
+    jump_radius: int = 8
+    jump_ratio: float = 1.18
+    jump_factor: float = 0.3
+    refine_steps: int = 3
+    refine_radius: int = 3
+    refine_stiffness: float = 0.3
+    confidence_scale: float = 0.15
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.min_hypotheses <= self.max_hypotheses:
+            raise ValueError(
+                f"hypotheses from {self.min_hypotheses} to {self.max_hypotheses}: at least 3, in rising order, are needed"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """All views at one size: normalised grey (N, h, w) and intrinsics (N, 3, 3)."""
+
+    images: list[Tensor]
+    intrinsics: Tensor
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return (self.images[0].shape[0], self.images[0].shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """A view's depth at half size before it is checked: inverse depth and margin (h, w); `step` between hypotheses."""
+
+    inverse_depth: Tensor
+    margin: Tensor
+    step: float
+
+
+class Stereo:
+    """The images and cameras of one scene, ready to be matched."""
+
+    def __init__(self, pixels: Tensor, valid: Tensor, scene: SparseScene, config: DenseConfig) -> None:
+        self.pixels, self.valid, self.scene, self.config = pixels, valid, scene, config
+        self.ranges = [inverse_depth_range(scene, view) for view in range(len(pixels))]
+        self.neighbours = select_neighbours(scene, self.ranges, config.neighbours)
+        self.levels = self._pyramid()
+
+    def _pyramid(self) -> list[Level]:
+        levels: list[Level] = []
+        greys = [grey(pixels) for pixels in self.pixels]
+        masks, intrinsics = list(self.valid), self.scene.intrinsics
+        for _ in self.config.level_weights:
+            greys, masks = [halve(image) for image in greys], [halve(mask.float()) > 0.99 for mask in masks]
+            intrinsics = halve_intrinsics(intrinsics)
+            images = [
+                normalise(image, mask, self.config.window_radius, self.config.noise)
+                for image, mask in zip(greys, masks, strict=True)
+            ]
+            levels.append(Level(images=images, intrinsics=intrinsics))
+        return levels
+
+    def warps(self, view: int, intrinsics: Tensor, size: tuple[int, int]) -> list[PlaneWarp]:
+        poses = self.scene.cam_to_world
+        return [
+            plane_warp(intrinsics[view], poses[view], intrinsics[other], poses[other], size, self.pixels.device)
+            for other in self.neighbours[view]
+        ]
+
+    def n_hypotheses(self, view: int, warps: list[PlaneWarp]) -> int:
+        """One per pixel that the image moves in the most moving neighbour, within the configured bounds."""
+        low, high = self.ranges[view]
+        height, width = self.levels[0].size
+        span = 0.0
+        for warp in warps:
+            ends = [warp.grid(torch.full((1, 1, 1), q, device=self.pixels.device)) for q in (low, high)]
+            moved = (ends[1] - ends[0])[0] * torch.tensor([width / 2, height / 2], device=self.pixels.device)
+            inside = (ends[0].abs() <= 1).all(-1)[0] | (ends[1].abs() <= 1).all(-1)[0]
+            span = max(span, float(moved.square().sum(-1).sqrt()[inside].median()) if bool(inside.any()) else 0.0)
+        return int(min(max(round(span), self.config.min_hypotheses), self.config.max_hypotheses))
+
+    def sweep(self, view: int) -> Sweep:
+        """The semi-global depth of one view and how much better it is than any other depth; all zero without neighbours."""
+        return self._decide(view, None)
+
+    def sweep_again(self, view: int, sweeps: list[Sweep], trust: list[Tensor]) -> Sweep:
+        """The same, with the neighbours' first depth weighed by how far it is to be trusted (h, w), 0 to 1."""
+        finest, poses, config = self.levels[0], self.scene.cam_to_world, self.config
+
+        def votes(hypotheses: Hypotheses) -> Tensor:
+            carried: list[Tensor] = []
+            for other in self.neighbours[view]:
+                cameras = (finest.intrinsics[other], poses[other], finest.intrinsics[view], poses[view])
+                warp = plane_warp(*cameras, finest.size, self.pixels.device)
+                depth = sweeps[other].inverse_depth
+                carried.append(carried_depth(depth, trust[other], warp, hypotheses, config.evidence_tolerance))
+            return config.evidence * joined(carried)
+
+        return self._decide(view, votes)
+
+    def _decide(self, view: int, votes: Callable[[Hypotheses], Tensor] | None) -> Sweep:
+        if not self.neighbours[view]:
+            nothing = torch.zeros(self.levels[0].size, device=self.pixels.device)
+            return Sweep(inverse_depth=nothing, margin=nothing, step=0.0)
+        hypotheses = self.hypotheses(view)
+        cost = 1 - self._similarity(view, hypotheses.planes(self.pixels.device)).permute(1, 2, 0).contiguous()
+        if votes is not None:
+            cost -= votes(hypotheses)
+        total = aggregate(cost, self.config.small_jump, self._large_jump(view))
+        position = peak_position(total)
+        rivals = torch.arange(hypotheses.count, device=total.device) - position[..., None]
+        margin = total.masked_fill(rivals.abs() < 2.5, torch.inf).amin(-1) - total.amin(-1)
+        inverse_depth = hypotheses.low + hypotheses.step * position
+        return Sweep(inverse_depth=inverse_depth, margin=margin.clamp(min=0), step=hypotheses.step)
+
+    def hypotheses(self, view: int) -> Hypotheses:
+        """The planes swept for a view that has neighbours."""
+        finest = self.levels[0]
+        count = self.n_hypotheses(view, self.warps(view, finest.intrinsics, finest.size))
+        low, high = self.ranges[view]
+        return Hypotheses(low, (high - low) / (count - 1), count)
+
+    def _similarity(self, view: int, planes: Tensor) -> Tensor:
+        total: Tensor | None = None
+        for level, weight in zip(self.levels, self.config.level_weights, strict=True):
+            others = [level.images[other] for other in self.neighbours[view]]
+            warps = self.warps(view, level.intrinsics, level.size)
+            volume = weight * similarity_volume(level.images[view], others, warps, planes, self.config.window_radius)
+            if total is None:
+                total = volume
+            else:
+                total += F.interpolate(volume[None], size=self.levels[0].size, mode="bilinear", align_corners=False)[0]
+        assert total is not None
+        return total
+
+    def _large_jump(self, view: int) -> Tensor:
+        image = halve(grey(self.pixels[view]))
+        across = F.pad((image[:, 1:] - image[:, :-1]).abs(), (0, 1))
+        down = F.pad((image[1:] - image[:-1]).abs(), (0, 0, 0, 1))
+        return self.config.small_jump + self.config.large_jump / (1 + (across + down) / self.config.edge)
+
+    def score(self, view: int, sweeps: list[Sweep]) -> Tensor:
+        """How far each depth of a view is to be trusted (h, w), >= 0: by its margin, the neighbours' depth and nearby jumps."""
+        sweep, config = sweeps[view], self.config
+        precision = 0.25 * sweep.step / sweep.inverse_depth
+        tolerance = (config.tolerance**2 + precision.square()).sqrt()
+        warps = self.warps(view, self.levels[0].intrinsics, self.levels[0].size)
+        found = agreement(sweep.inverse_depth, tolerance, warps, [sweeps[other].inverse_depth for other in self.neighbours[view]])
+        # One confirming view says nearly all, and a margin beyond the noise adds little.
+        trust = self.config.unconfirmed + found.support.clamp(max=1) / (1 + found.conflict)
+        jump = torch.where(near_jump(sweep.inverse_depth, config.jump_radius, config.jump_ratio), config.jump_factor, 1.0)
+        return sweep.margin.sqrt() * trust * jump / (1 + (precision / config.tolerance).square())
+
+    def full_size(self, view: int, sweep: Sweep) -> Tensor:
+        """Inverse depth (H, W) refined on the image itself."""
+        config, size = self.config, (self.pixels.shape[-2], self.pixels.shape[-1])
+        start = guided_upsample(sweep.inverse_depth, halve(self.pixels[view]), self.pixels[view], config.jump_ratio)
+        if config.refine_steps == 0:
+            return start
+        chosen = [view, *self.neighbours[view]]
+        images = [normalise(grey(self.pixels[other]), self.valid[other], config.refine_radius, config.noise) for other in chosen]
+        warps = self.warps(view, self.scene.intrinsics, size)
+        spacing = 0.75 * sweep.step / config.refine_steps
+        return refine(
+            start, images[0], images[1:], warps, spacing, config.refine_steps, config.refine_radius, config.refine_stiffness
+        )
+
+    def answer(self, view: int, sweeps: list[Sweep]) -> tuple[Tensor, Tensor]:
+        """A view's depth and confidence at full size, both (H, W)."""
+        known = self.valid[view]
+        if not self.neighbours[view]:
+            return torch.zeros(known.shape, device=known.device), torch.ones(known.shape, device=known.device)
+        inverse_depth = self.full_size(view, sweeps[view])
+        score = upsample(self.score(view, sweeps), (inverse_depth.shape[0], inverse_depth.shape[1]))
+        confidence = 1 + score / self.config.confidence_scale
+        return torch.where(known, 1 / inverse_depth.clamp(min=1e-9), 0.0), torch.where(known, confidence, 1.0)
+
+
+def halve(image: Tensor) -> Tensor:
+    """Means over 2 x 2 pixels of (..., H, W); an odd last row or column is dropped."""
+    return F.avg_pool2d(image[None] if image.ndim == 3 else image[None, None], 2).reshape(
+        *image.shape[:-2], image.shape[-2] // 2, image.shape[-1] // 2
+    )
+
+
+def halve_intrinsics(intrinsics: Tensor) -> Tensor:
+    """Intrinsics (..., 3, 3) for the halved image, with pixel (0, 0) at the centre of the top-left pixel."""
+    halved = intrinsics.clone()
+    halved[..., :2, :] /= 2
+    halved[..., :2, 2] -= 0.25
+    return halved
+
+
+def densify(
+    pixels: Tensor,
+    valid: Tensor,
+    scene: SparseScene,
+    config: DenseConfig | None = None,
+    monitor: Monitor = silent,
+) -> tuple[Tensor, Tensor]:
+    """Depth (N, H, W), 0 where unknown, and confidence (N, H, W) >= 1, 1 where unknown.
+
+    pixels (N, 3, H, W) in [0, 1], undistorted; valid (N, H, W) bool: pixels outside are neither matched nor given depth.
+    The scene's tensors live on the CPU, the result where the pixels do. The depth's unit is that of the scene's poses.
+    `(c - 1) / c` estimates the chance that the depth is right within a tenth. The monitor may stop the work between views.
+    """
+    config = config or DenseConfig()
+    count, height, width = valid.shape
+    if pixels.shape != (count, 3, height, width) or len(scene.observed) != count or scene.size != (height, width):
+        shapes = f"pixels {tuple(pixels.shape)}, valid {tuple(valid.shape)}, {len(scene.observed)} cameras of {scene.size}"
+        raise ValueError(f"{shapes}: one image size and one camera per view are needed")
+    with torch.inference_mode():
+        return _densify(pixels, valid, scene, config, monitor)
+
+
+def _densify(pixels: Tensor, valid: Tensor, scene: SparseScene, config: DenseConfig, monitor: Monitor) -> tuple[Tensor, Tensor]:
+    stereo = Stereo(pixels, valid, scene, config)
+    n_views = len(pixels)
+    sweeps = _watched(map_views(stereo.sweep, n_views, pixels.device), n_views, 0, "matching", monitor)
+    if config.evidence > 0:
+        scores = [stereo.score(view, sweeps) for view in range(n_views)]
+        trust = [score / (score + config.evidence_half) for score in scores]
+        first = sweeps
+        again = map_views(lambda view: stereo.sweep_again(view, first, trust), n_views, pixels.device)
+        sweeps = _watched(again, n_views, 1, "matching with the neighbours' depth", monitor)
+    depth, confidence = torch.zeros(valid.shape, device=pixels.device), torch.ones(valid.shape, device=pixels.device)
+    for view, answer in enumerate(map_views(lambda view: stereo.answer(view, sweeps), n_views, pixels.device)):
+        depth[view], confidence[view] = answer
+        monitor(Progress(stage=STAGE, done=2 * n_views + view + 1, total=ROUNDS * n_views, message="refining"))
+    return depth, confidence
+
+
+def _watched(work: Iterable[Sweep], n_views: int, rounds_done: int, message: str, monitor: Monitor) -> list[Sweep]:
+    sweeps: list[Sweep] = []
+    for sweep in work:
+        sweeps.append(sweep)
+        monitor(Progress(stage=STAGE, done=rounds_done * n_views + len(sweeps), total=ROUNDS * n_views, message=message))
+    return sweeps

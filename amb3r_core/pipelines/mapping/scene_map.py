@@ -1,0 +1,220 @@
+"""The map: what is known of every frame so far. The one place that aligns a window and fuses it in.
+
+A frame has a pose, a camera, a depth map and a weight map. The published code keeps world points and averages them across
+poses that differ, so that points, depth, camera and pose end up telling different stories. Here each quantity is fused where
+it lives: depth along the pixel's own ray in the frame's own camera, the camera among cameras, the pose among poses. Points
+are derived, so they agree with all three by construction, and a pose that moves takes its points along. With poses that agree
+the two are the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.pipelines.mapping.alignment import Alignment, AlignmentConfig, Anchor, align, in_place
+from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore, Record
+from amb3r_core.pipelines.mapping.windows import Window, same_pose
+from amb3r_core.scene.arrays import Float32, Float64
+from amb3r_core.scene.geometry import blend_pose
+
+START_SIZE = 64
+TOLD_CAMERA_SHARE = 0.1
+"""What a camera counts that was found around told poses: it repeats the camera those poses were found with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapConfig:
+    """How windows join the map."""
+
+    alignment: AlignmentConfig = field(default_factory=AlignmentConfig)
+    max_disagreement: float = 0.1
+    """Depths that differ by more than this share are two surfaces: the surer one is kept, not their mean. Ours."""
+    pose_memory: float = 1.0
+    """How many past windows at most a pose remembers as one of its weights; 1 as published: poses move faster than depth."""
+
+
+class SceneMap:
+    """Poses, cameras and counts of frames in memory, dense maps in a store. Lengths are in map units.
+
+    The map unit is the median depth of the first window, so that thresholds mean the same for metric and relative models.
+    """
+
+    def __init__(self, store: DenseStore, config: MapConfig) -> None:
+        self._store, self._config = store, config
+        self._poses = np.tile(np.eye(4), (START_SIZE, 1, 1))
+        self._intrinsics = np.tile(np.eye(3), (START_SIZE, 1, 1))
+        self._radial_k1 = np.zeros(START_SIZE)
+        self._weights = np.zeros(START_SIZE)
+        self._camera_weights = np.zeros(START_SIZE)
+        self._counts = np.zeros(START_SIZE, dtype=np.int64)
+        self.scales: list[tuple[float, float]] = []
+        """(map units per local unit, weight) of each window."""
+        self.metres: list[tuple[float, float]] = []
+        """(metres per map unit, weight) of each window that knows metres."""
+
+    def is_placed(self, frame: int) -> bool:
+        """Whether the map holds this frame."""
+        return frame < len(self._counts) and self._counts[frame] > 0
+
+    def placed(self) -> list[int]:
+        """All frames in the map, in order."""
+        return [int(frame) for frame in np.flatnonzero(self._counts)]
+
+    def pose(self, frame: int) -> Float64:
+        """cam_to_world (4, 4) of a frame in the map."""
+        return self._poses[frame]
+
+    def poses(self, frames: Sequence[int]) -> Float64:
+        """cam_to_world (M, 4, 4)."""
+        return self._poses[np.array(frames, dtype=np.intp)]
+
+    def intrinsics(self, frame: int) -> Float64:
+        """The camera (3, 3) in grid pixels: the weighted mean over the frame's windows."""
+        return self._intrinsics[frame]
+
+    def radial_k1(self, frame: int) -> float:
+        """First radial coefficient of the original picture."""
+        return float(self._radial_k1[frame])
+
+    def weight(self, frame: int) -> float:
+        """Mean weight of a frame's pixels in [0, 1)."""
+        return float(self._weights[frame])
+
+    def carry(self, frames: Sequence[int], poses: Float64) -> None:
+        """Moves frames of the map to these poses (M, 4, 4); their depth goes with them."""
+        self._poses[np.array(frames, dtype=np.intp)] = poses
+
+    def maps(self, frame: int) -> DenseMaps:
+        """Depth and weight of a frame."""
+        return self._store.read(frame)
+
+    def anchors(self, frames: Sequence[int]) -> list[Anchor]:
+        """What the map knows of these frames."""
+        return [Anchor(frame, self.maps(frame), self._poses[frame], self._intrinsics[frame]) for frame in frames]
+
+    def start(self, window: Window) -> None:
+        """Takes the first window as the map: its frame is the world, its median depth the unit."""
+        scale = 1.0 / window.median_depth
+        self.fuse(window.moved(np.eye(4), scale), window.frames, Alignment(scale, np.eye(4), 0.0, 0))
+
+    def align(self, window: Window, anchors: Sequence[int]) -> Alignment:
+        """The similarity that brings the window onto these frames of the map; raises `AlignmentError`."""
+        known = self.anchors(anchors)
+        if window.keeps_map:
+            return in_place(window, known, self._config.alignment)
+        return align(window, known, self._config.alignment)
+
+    def fuse(self, aligned: Window, frames: Sequence[int], alignment: Alignment) -> None:
+        """Takes these frames of an aligned window into the map; frames the model did not register are passed over."""
+        rows = [row for row in aligned.rows(frames) if aligned.registered[row]]
+        for row in rows:
+            self._fuse_frame(aligned, row)
+        weight = float(aligned.frame_weight.sum())
+        self.scales.append((alignment.scale, weight))
+        if aligned.metres_per_unit is not None:
+            self.metres.append((aligned.metres_per_unit, weight))
+
+    def _fuse_frame(self, window: Window, row: int) -> None:
+        """Blends a frame of an aligned window into what the map knows of it.
+
+        A model that keeps the map's poses has measured pose and camera against the map as it stands: they replace what was
+        measured when it stood otherwise, and of the anchors it says nothing new.
+        """
+        frame = window.frames[row]
+        self._grow(frame + 1)
+        count = int(self._counts[frame])
+        old = self._store.read(frame) if count else None
+        new = DenseMaps(window.depth[row], window.weight[row])
+        fused = new if old is None else fuse_maps(old, new, count, self._config.max_disagreement)
+        self._store.write(frame, fused)
+        new_weight = float(new.weight.mean())
+        if not window.keeps_map:
+            self._fuse_camera(frame, window, row, new_weight)
+            self._fuse_pose(frame, window.cam_to_world[row], new_weight)
+        elif not count or not same_pose(window.cam_to_world[row], self._poses[frame]):
+            self._camera_weights[frame] = 0.0
+            self._fuse_camera(frame, window, row, TOLD_CAMERA_SHARE * new_weight)
+            self._poses[frame] = window.cam_to_world[row]
+        self._weights[frame] = float(fused.weight.mean())
+        self._counts[frame] = count + 1
+
+    def _fuse_camera(self, frame: int, window: Window, row: int, weight: float) -> None:
+        weight = max(weight, 1e-6)
+        total = self._camera_weights[frame] + weight
+        share = weight / total
+        self._intrinsics[frame] = (1.0 - share) * self._intrinsics[frame] + share * window.intrinsics[row]
+        self._radial_k1[frame] = (1.0 - share) * self._radial_k1[frame] + share * window.radial_k1[row]
+        self._camera_weights[frame] = total
+
+    def _fuse_pose(self, frame: int, pose: Float64, weight: float) -> None:
+        count = int(self._counts[frame])
+        kept = self._weights[frame] * min(count, self._config.pose_memory)
+        share = 1.0 if kept + weight <= 0 or count == 0 else weight / (kept + weight)
+        self._poses[frame] = pose if share == 1.0 else blend_pose(self._poses[frame], pose, share)
+
+    def _grow(self, n_frames: int) -> None:
+        size = len(self._counts)
+        if n_frames <= size:
+            return
+        extra = max(size, n_frames - size)
+        self._poses = np.concatenate([self._poses, np.tile(np.eye(4), (extra, 1, 1))])
+        self._intrinsics = np.concatenate([self._intrinsics, np.tile(np.eye(3), (extra, 1, 1))])
+        self._radial_k1 = np.concatenate([self._radial_k1, np.zeros(extra)])
+        self._weights = np.concatenate([self._weights, np.zeros(extra)])
+        self._camera_weights = np.concatenate([self._camera_weights, np.zeros(extra)])
+        self._counts = np.concatenate([self._counts, np.zeros(extra, dtype=np.int64)])
+
+    def record(self) -> Record:
+        """Everything but the dense maps, for the journal."""
+        n = int(np.flatnonzero(self._counts).max(initial=-1)) + 1
+        return {
+            "poses": self._poses[:n],
+            "intrinsics": self._intrinsics[:n],
+            "radial_k1": self._radial_k1[:n],
+            "weights": self._weights[:n],
+            "camera_weights": self._camera_weights[:n],
+            "counts": self._counts[:n],
+            "scales": np.array(self.scales).reshape(-1, 2),
+            "metres": np.array(self.metres).reshape(-1, 2),
+            "slots": self._store.slots(),
+        }
+
+    def restore(self, record: Record) -> None:
+        """Takes up a state of `record`."""
+        n = len(record["counts"])
+        self._grow(n)
+        self._poses[:n] = record["poses"]
+        self._intrinsics[:n] = record["intrinsics"]
+        self._radial_k1[:n] = record["radial_k1"]
+        self._weights[:n] = record["weights"]
+        self._camera_weights[:n] = record["camera_weights"]
+        self._counts[:n] = record["counts"]
+        self.scales = _pairs(record["scales"])
+        self.metres = _pairs(record["metres"])
+        self.committed(record)
+
+    def committed(self, record: Record) -> None:
+        """Tells the store that the journal holds this record."""
+        self._store.commit(record["slots"].astype(np.int8))
+
+
+def fuse_maps(old: DenseMaps, new: DenseMaps, count: int, max_disagreement: float) -> DenseMaps:
+    """Depth by confidence, (C n z + c z') / (C n + c), and weight (C n + c) / (n + 1), per pixel of one camera.
+
+    Where only one side knows the depth it is taken; where they disagree by more than `max_disagreement` the surer one is.
+    """
+    kept: Float32 = (old.weight * np.float32(count)).astype(np.float32)
+    total = np.maximum(kept + new.weight, np.float32(1e-9))
+    mean = (kept * old.depth + new.weight * new.depth) / total
+    surer = np.where(kept >= new.weight, old.depth, new.depth)
+    agree = np.abs(old.depth - new.depth) <= max_disagreement * np.minimum(old.depth, new.depth)
+    depth = np.where(agree & (kept + new.weight > 0), mean, surer)
+    depth = np.where(old.depth <= 0, new.depth, np.where(new.depth <= 0, old.depth, depth))
+    weight = (kept + new.weight) / np.float32(count + 1)
+    return DenseMaps(depth.astype(np.float32), weight.astype(np.float32))
+
+
+def _pairs(values: NDArray[np.generic]) -> list[tuple[float, float]]:
+    return [(float(value), float(weight)) for value, weight in values.astype(np.float64)]

@@ -1,0 +1,200 @@
+"""The map, at the end of an incremental pipeline, as a `Reconstruction`: in metres where the windows knew them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from amb3r_core.compute.arrays import uint8_array
+from amb3r_core.compute.lens import undistort
+from amb3r_core.errors import AlignmentError, RegistrationError
+from amb3r_core.models.api import ReconstructionModel
+from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, PipelineResult
+from amb3r_core.pipelines.mapping.alignment import weighted_median
+from amb3r_core.pipelines.mapping.scene_map import SceneMap
+from amb3r_core.pipelines.mapping.store import FrameShelf, Records
+from amb3r_core.progress import Monitor, silent, track
+from amb3r_core.scene.arrays import Float64, UInt8
+from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.conventions import invert
+from amb3r_core.scene.geometry import Sim3, mean_pose
+from amb3r_core.scene.gravity import levelled, up_of_cameras
+from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, UnregisteredView, View
+
+MIN_KNOWN_POSES = 3
+"""Fewer known poses do not fix a similarity."""
+GAUSSIAN_MAD = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapScale:
+    """Scene units per map unit, and what the scene's unit is."""
+
+    factor: float
+    scale: Scale
+    on_known_poses: bool = False
+
+
+def combine_scales(scene: SceneMap, model: ReconstructionModel) -> MapScale:
+    """One scale for poses, depth and points: the weighted median of the windows' metres, with its spread.
+
+    Without metric windows the unit is that of the first window.
+    """
+    if not scene.metres:
+        return MapScale(1.0 / scene.scales[0][0] if scene.scales else 1.0, UNKNOWN_SCALE)
+    factors, weights = np.array(scene.metres).T
+    factor = weighted_median(factors, weights)
+    spread = GAUSSIAN_MAD * weighted_median(np.abs(factors - factor), weights) / factor
+    source = f"metric scale of {model.name}, weighted median of {len(factors)} windows"
+    return MapScale(factor, Scale(kind="metric", source=source, relative_spread=spread if len(factors) > 1 else None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish:
+    """What the end of a pipeline needs besides the map.
+
+    frames: the order in which views are given out. reasons: why a frame is not placed.
+    """
+
+    model: ReconstructionModel
+    pipeline: str
+    version: str
+    frames: Sequence[int]
+    keyframes: frozenset[int]
+    reasons: Mapping[int, str] = field(default_factory=dict[int, str])
+    config: Mapping[str, object] = field(default_factory=dict[str, object])
+    notes: tuple[str, ...] = ()
+
+
+def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: Path, monitor: Monitor = silent) -> PipelineResult:
+    """The scene of all placed frames; its dense maps are memory-mapped files in `folder`.
+
+    The first placed frame given out is the world, unless poses are known. Raises `RegistrationError` when none is placed.
+    """
+    placed = [frame for frame in facts.frames if scene.is_placed(frame)]
+    if not placed:
+        raise RegistrationError(f"none of the {len(facts.frames)} views could be placed: do the photos overlap?")
+    similarity, scale = _world(scene, shelf, placed, combine_scales(scene, facts.model))
+    views = _views(scene, shelf, placed, similarity, scale, facts.keyframes)
+    reconstruction = Reconstruction(
+        views=views,
+        scale=scale.scale,
+        provenance=Provenance(
+            model=facts.model.name,
+            version=facts.version,
+            pipeline=facts.pipeline,
+            weights=facts.model.weights,
+            config=facts.config,
+            notes=facts.notes,
+        ),
+        dense=_dense(scene, shelf, placed, scale.factor, folder, monitor),
+        unregistered=tuple(_unregistered(shelf, frame, facts) for frame in facts.frames if not scene.is_placed(frame)),
+        up_world=up_of_cameras(views),
+    )
+    k1 = {shelf.frames[frame].name: scene.radial_k1(frame) for frame in placed if scene.radial_k1(frame) != 0.0}
+    return PipelineResult(reconstruction=levelled(reconstruction)[0], radial_k1=k1)
+
+
+def cameras_only(scene: SceneMap | None, shelf: FrameShelf, facts: Finish) -> Reconstruction:
+    """The placed views as they are now, without dense maps; cheap enough to ask for at any time. No map: no views."""
+    placed = [frame for frame in facts.frames if scene and scene.is_placed(frame)]
+    scale, views = MapScale(1.0, UNKNOWN_SCALE), ()
+    if scene and placed:
+        similarity, scale = _world(scene, shelf, placed, combine_scales(scene, facts.model))
+        views = _views(scene, shelf, placed, similarity, scale, facts.keyframes)
+    provenance = Provenance(
+        model=facts.model.name, version=facts.version, pipeline=facts.pipeline, weights=facts.model.weights, config=facts.config
+    )
+    return Reconstruction(views=views, scale=scale.scale, provenance=provenance, up_world=up_of_cameras(views))
+
+
+def _world(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], scale: MapScale) -> tuple[Sim3, MapScale]:
+    """How map poses become scene poses: onto the known poses where there are some, else the first view is the world."""
+    known = {frame: pose for frame in placed if (pose := shelf.frames[frame].cam_to_world) is not None}
+    if len(known) >= MIN_KNOWN_POSES:
+        similarity = similarity_of_poses(scene.poses(list(known)), np.array(list(known.values())))
+        return similarity, MapScale(similarity.scale, Scale(kind="relative", source="unit of the known poses"), True)
+    return Sim3(scale.factor, np.eye(3), np.zeros(3)) @ Sim3.from_rigid(invert(scene.pose(placed[0]))), scale
+
+
+def _views(
+    scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], similarity: Sim3, scale: MapScale, keyframes: frozenset[int]
+) -> tuple[View, ...]:
+    exact = scale.on_known_poses
+    return tuple(_view(scene, shelf, frame, similarity, keyframes=keyframes, on_known_poses=exact) for frame in placed)
+
+
+def similarity_of_poses(source: Float64, target: Float64) -> Sim3:
+    """The similarity that moves poses (N, 4, 4) onto others: rotation from the orientations, so that a straight path will do."""
+    rotation = mean_pose(target @ invert(source), np.ones(len(source)))[:3, :3]
+    turned = source[:, :3, 3] @ rotation.T
+    a, b = turned - turned.mean(axis=0), target[:, :3, 3] - target[:, :3, 3].mean(axis=0)
+    scale = float((a * b).sum() / max(float((a * a).sum()), 1e-300))
+    if scale <= 0:
+        raise AlignmentError("the camera path does not follow the known poses")
+    return Sim3(scale, rotation, target[:, :3, 3].mean(axis=0) - scale * turned.mean(axis=0))
+
+
+def _view(
+    scene: SceneMap, shelf: FrameShelf, index: int, similarity: Sim3, *, keyframes: frozenset[int], on_known_poses: bool
+) -> View:
+    """The view of a frame; a known camera and, where the scene lies on the known poses, a known pose come back unchanged."""
+    frame, crop = shelf.frames[index], shelf.crop(index)
+    camera = frame.camera
+    if camera is None:
+        height, width = shelf.layout.grid
+        K = scene.intrinsics(index)
+        fx, fy, cx, cy = float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])
+        grid = PinholeCamera(width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)
+        camera = grid.unmapped(crop, frame.width, frame.height)
+    pose = frame.cam_to_world if on_known_poses else None
+    if pose is None:
+        pose = similarity.apply_pose(scene.pose(index))
+    return View(
+        name=frame.name,
+        path=str(frame.path) if frame.path and frame.is_upright_file else None,
+        mask_path=str(frame.mask_path) if frame.mask_path else None,
+        camera=camera,
+        cam_to_world=pose,
+        crop=crop,
+        is_keyframe=index in keyframes,
+        timestamp_s=frame.timestamp_s,
+    )
+
+
+def _dense(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: float, folder: Path, monitor: Monitor) -> Dense:
+    """The maps in scene units, written view by view and mapped, so that they never sit in memory together."""
+    folder.mkdir(parents=True, exist_ok=True)
+    height, width = shelf.layout.grid
+    depth = Records(folder / "scene_depth.f32", (height, width), np.float32)
+    confidence = Records(folder / "scene_confidence.f32", (height, width), np.float32)
+    rgb = Records(folder / "scene_rgb.u8", (height, width, 3), np.uint8)
+    for row, frame in enumerate(track(placed, monitor, stage="write scene", total=len(placed))):
+        maps = scene.maps(frame)
+        known = maps.depth > 0
+        depth.write(row, np.where(known, maps.depth * np.float32(factor), np.float32(0.0)))
+        confidence.write(row, np.where(known, 1.0 / (1.0 - maps.weight), np.float32(1.0)))
+        rgb.write(row, _colours(scene, shelf, frame))
+    return Dense(
+        depth=np.asarray(depth.mapped(len(placed)), dtype=np.float32),
+        confidence=np.asarray(confidence.mapped(len(placed)), dtype=np.float32),
+        rgb=np.asarray(rgb.mapped(len(placed)), dtype=np.uint8),
+    )
+
+
+def _colours(scene: SceneMap, shelf: FrameShelf, frame: int) -> UInt8:
+    """The picture (H, W, 3), undistorted like the depth."""
+    rgb, k1 = shelf.rgb(frame), scene.radial_k1(frame)
+    if k1 == 0.0:
+        return rgb
+    pixels = torch.as_tensor(rgb.copy()).permute(2, 0, 1).float()
+    return uint8_array(undistort(pixels, torch.as_tensor(scene.intrinsics(frame)), k1).round().permute(1, 2, 0))
+
+
+def _unregistered(shelf: FrameShelf, index: int, facts: Finish) -> UnregisteredView:
+    frame = shelf.frames[index]
+    reason = facts.reasons.get(index) or "could not be placed"
+    return UnregisteredView(name=frame.name, reason=reason, path=str(frame.path) if frame.path else None)

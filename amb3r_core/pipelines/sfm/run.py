@@ -1,0 +1,116 @@
+"""Structure from motion for large unordered sets, over any model.
+
+Images that look alike are seen together; the surest group starts the map, and group after group is seen beside the keyframes it
+resembles, brought onto the map by what the model says of those keyframes, and fused in. Frames are taken in the order of their
+names, so that the order in which they come does not matter. No training, no optimisation.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from amb3r_core._version import __version__
+from amb3r_core.errors import InputError
+from amb3r_core.inputs.images import FrameList, natural_key
+from amb3r_core.models.api import InputSpec, ReconstructionModel
+from amb3r_core.pipelines.assemble import PipelineResult
+from amb3r_core.pipelines.mapping.scene_map import SceneMap
+from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf, Journal
+from amb3r_core.pipelines.mapping.to_reconstruction import Finish, finish
+from amb3r_core.pipelines.one_shot import check_view_count
+from amb3r_core.pipelines.sfm.executor import Executor, InProcess
+from amb3r_core.pipelines.sfm.refine import polish_frames, refine_keyframes
+from amb3r_core.pipelines.sfm.register import place_leftovers, register_clusters
+from amb3r_core.pipelines.sfm.seed import score_clusters, start_map
+from amb3r_core.pipelines.sfm.state import SfmConfig, SfmRun, SfmState, Stage
+from amb3r_core.progress import Monitor, silent
+
+MIN_WINDOW = 8
+
+
+def run_sfm(
+    model: ReconstructionModel,
+    frames: FrameList,
+    work: Path,
+    *,
+    config: SfmConfig | None = None,
+    executor: Executor | None = None,
+    monitor: Monitor = silent,
+) -> PipelineResult:
+    """The scene of an unordered set of frames; goes on from what `work` holds of an earlier run of the same frames.
+
+    Raises `RegistrationError` when nothing could be placed.
+    """
+    check_view_count(model, min(len(frames), 2))
+    config = fitted(config or SfmConfig(), model.input_spec)
+    order = sorted(range(len(frames)), key=lambda i: (natural_key(frames[i].name), frames[i].name))
+    run = _open(model, FrameList(tuple(frames[i] for i in order)), work, config, executor or InProcess(model), monitor)
+    for stage, steps in STEPS.items():
+        if run.state.stage == stage:
+            for step in steps:
+                step(run)
+    place = {original: row for row, original in enumerate(order)}
+    facts = Finish(
+        model=model,
+        pipeline="sfm",
+        version=__version__,
+        frames=[place[i] for i in range(len(frames))],
+        keyframes=frozenset(run.state.keyframes),
+        reasons=dict.fromkeys(range(len(frames)), "the model could not relate it to the other views"),
+        config=asdict(config),
+    )
+    return finish(run.scene, run.shelf, facts, work, monitor)
+
+
+STEPS: dict[Stage, tuple[Callable[[SfmRun], None], ...]] = {
+    "score": (score_clusters, start_map),
+    "register": (register_clusters,),
+    "leftovers": (place_leftovers,),
+    "refine": (refine_keyframes,),
+    "polish": (polish_frames,),
+}
+
+
+def fitted(config: SfmConfig, spec: InputSpec) -> SfmConfig:
+    """The same with windows that the model can take. Raises `InputError` when even the smallest are too large."""
+    limit, images, keyframes = spec.max_views, config.images, config.keyframes
+    if not limit or limit >= keyframes.max_alone + images.max_size:
+        return config
+    if limit < MIN_WINDOW:
+        raise InputError(
+            f"structure from motion needs windows of {MIN_WINDOW} views, but the model takes {limit} at once: "
+            "try a smaller --long-side"
+        )
+    half = limit // 2
+    return replace(
+        config,
+        images=replace(images, max_size=min(images.max_size, half), min_size=min(images.min_size, max(half - 1, 2))),
+        keyframes=replace(keyframes, max_size=min(keyframes.max_size, half), max_alone=half),
+        max_anchors=min(config.max_anchors, limit - 1),
+    )
+
+
+def _open(
+    model: ReconstructionModel, frames: FrameList, work: Path, config: SfmConfig, executor: Executor, monitor: Monitor
+) -> SfmRun:
+    shelf = FrameShelf(work, model.input_spec, is_ordered=False)
+    for frame in frames:
+        shelf.add(frame)
+    scene = SceneMap(DenseStore(work, shelf.layout.grid), config.map)
+    names = [frame.name for frame in frames]
+    key = {"sfm": asdict(config), "model": model.name, "version": __version__, "frames": names}
+    journal, state = Journal(work, key), SfmState()
+    saved = journal.load()
+    if saved is not None:
+        scene.restore(saved)
+        state = SfmState.restored(saved)
+    return SfmRun(
+        model=model,
+        executor=executor,
+        shelf=shelf,
+        scene=scene,
+        journal=journal,
+        config=config,
+        monitor=monitor,
+        state=state,
+    )

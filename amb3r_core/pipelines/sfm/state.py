@@ -1,0 +1,216 @@
+"""What structure from motion knows between its steps, and the one place that writes it down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from amb3r_core.errors import AlignmentError
+from amb3r_core.models.api import ReconstructionModel
+from amb3r_core.pipelines.mapping.alignment import Alignment
+from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig
+from amb3r_core.pipelines.mapping.keyframes import distances, select_keyframes
+from amb3r_core.pipelines.mapping.priors import tell
+from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
+from amb3r_core.pipelines.mapping.store import FrameShelf, Journal, Record, whole_numbers
+from amb3r_core.pipelines.mapping.windows import Window, WindowInput
+from amb3r_core.pipelines.sfm.clusters import Groups, ImageClusterConfig, KeyframeClusterConfig, cluster_keyframes
+from amb3r_core.pipelines.sfm.executor import Executor
+from amb3r_core.progress import Monitor, Progress
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.geometry import pose_distance
+
+Stage = Literal["score", "register", "leftovers", "refine", "polish", "done"]
+STAGES: tuple[Stage, ...] = ("score", "register", "leftovers", "refine", "polish", "done")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SfmConfig:
+    """Published values; weights are mean (c - 1) / c in [0, 1), distances in map units (median depth of the first window)."""
+
+    keyframe_spacing: float = 0.2
+    n_candidates: int = 5
+    """Image clusters that compete for the next place in the map."""
+    n_tries: int = 5
+    """Keyframe clusters that each of them is seen with."""
+    early_factor: int = 2
+    early_share: float = 0.1
+    """For the first tenth of the clusters both numbers are twice as large."""
+    nearest_share: float = 0.3
+    n_nearest: int = 5
+    """A mean over clusters is 0.3 times that of the five best plus 0.7 times that of all."""
+    max_focal_stretch: float = 1.2
+    """Groups whose focal length differs by a larger factor from the median of all groups start the map only if no other can.
+    Ours."""
+    isolated_weight: float = 0.05
+    """Frames below this in their own cluster are tried alone."""
+    defer_weight: float = 0.1
+    """Frames below this are not placed."""
+    accept_weight: float = 0.6
+    """Frames above this are placed at once."""
+    hopeless_margin: float = 0.01
+    """A further try ends with the front end when no frame comes within this of its best."""
+    max_rounds: int = 5
+    anchor_radius: float = 1.5
+    """Keyframes that help to refine a frame are nearer than this."""
+    max_anchors: int = 8
+    neighbour_radius: float = 0.2
+    max_neighbours: int = 4
+    """Other frames refined in the same window, and how near they are."""
+    seed: int = 0
+    images: ImageClusterConfig = field(default_factory=ImageClusterConfig)
+    keyframes: KeyframeClusterConfig = field(default_factory=KeyframeClusterConfig)
+    arbitration: ArbitrationConfig = field(default_factory=ArbitrationConfig)
+    map: MapConfig = field(default_factory=MapConfig)
+
+
+@dataclass
+class SfmState:
+    """Frames are indices in the order of their names. The first frame of an image cluster is its head."""
+
+    stage: Stage = "score"
+    descriptors: Float64 = field(default_factory=lambda: np.zeros((0, 0)))
+    clusters: Groups = field(default_factory=list[list[int]])
+    """Still to be placed."""
+    scores: list[float] = field(default_factory=list[float])
+    """Weight of each frame in its own cluster, in the order of `clusters`, as far as they have been run."""
+    focal_px: list[float] = field(default_factory=list[float])
+    """Focal length of each frame there, in grid pixels."""
+    deferred: list[int] = field(default_factory=list[int])
+    last_deferred: int = -1
+    """How many frames were deferred in the round before; -1: there was none."""
+    n_rounds: int = 0
+    n_clusters: int = 0
+    n_committed: int = 0
+    keyframes: list[int] = field(default_factory=list[int])
+    keyframe_clusters: Groups = field(default_factory=list[list[int]])
+    visited: list[int] = field(default_factory=list[int])
+    queue: list[int] = field(default_factory=list[int])
+    stood: Float64 = field(default_factory=lambda: np.zeros((0, 4, 4)))
+    """Poses (K, 4, 4) of the keyframes before the global pass."""
+    plan: Groups = field(default_factory=list[list[int]])
+    """Windows of the last pass, as far as they are not done: frames to polish, then -1, then anchors."""
+    unsure: list[int] = field(default_factory=list[int])
+    """Frames that the last pass did not make surer; each gets a window of its own."""
+
+    def record(self) -> Record:
+        """For the journal."""
+        numbers = [STAGES.index(self.stage), self.last_deferred, self.n_rounds, self.n_clusters, self.n_committed]
+        return {
+            "sfm_numbers": np.array(numbers, dtype=np.int64),
+            "descriptors": self.descriptors,
+            "clusters": _flat(self.clusters),
+            "scores": np.array(self.scores, dtype=np.float64),
+            "focal_px": np.array(self.focal_px, dtype=np.float64),
+            "deferred": np.array(self.deferred, dtype=np.int64),
+            "keyframes": np.array(self.keyframes, dtype=np.int64),
+            "keyframe_clusters": _flat(self.keyframe_clusters),
+            "visited": np.array(self.visited, dtype=np.int64),
+            "queue": np.array(self.queue, dtype=np.int64),
+            "stood": self.stood,
+            "plan": _flat(self.plan),
+            "unsure": np.array(self.unsure, dtype=np.int64),
+        }
+
+    @staticmethod
+    def restored(record: Record) -> "SfmState":
+        """The state of a record."""
+        stage, last_deferred, n_rounds, n_clusters, n_committed = whole_numbers(record["sfm_numbers"])
+        return SfmState(
+            stage=STAGES[stage],
+            descriptors=record["descriptors"].astype(np.float64),
+            clusters=_groups(record["clusters"]),
+            scores=[float(score) for score in record["scores"].astype(np.float64)],
+            focal_px=[float(value) for value in record["focal_px"].astype(np.float64)],
+            deferred=whole_numbers(record["deferred"]),
+            last_deferred=last_deferred,
+            n_rounds=n_rounds,
+            n_clusters=n_clusters,
+            n_committed=n_committed,
+            keyframes=whole_numbers(record["keyframes"]),
+            keyframe_clusters=_groups(record["keyframe_clusters"]),
+            visited=whole_numbers(record["visited"]),
+            queue=whole_numbers(record["queue"]),
+            stood=record["stood"].astype(np.float64),
+            plan=_groups(record["plan"]),
+            unsure=whole_numbers(record["unsure"]),
+        )
+
+
+def _flat(groups: Groups) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
+    """All groups in one array, each after its length."""
+    return np.array([number for group in groups for number in (len(group), *group)], dtype=np.int64)
+
+
+def _groups(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> Groups:
+    numbers, groups = whole_numbers(values), list[list[int]]()
+    while numbers:
+        size = numbers[0]
+        groups.append(numbers[1 : 1 + size])
+        numbers = numbers[1 + size :]
+    return groups
+
+
+@dataclass
+class SfmRun:
+    """Everything the steps share."""
+
+    model: ReconstructionModel
+    executor: Executor
+    shelf: FrameShelf
+    scene: SceneMap
+    journal: Journal
+    config: SfmConfig
+    monitor: Monitor
+    state: SfmState
+
+    def commit(self) -> None:
+        """Writes the state down; a killed run goes on from here."""
+        record = {**self.scene.record(), **self.state.record()}
+        self.journal.save(record)
+        self.scene.committed(record)
+
+    def report(self, stage: str) -> None:
+        """Tells the monitor how many frames are placed."""
+        self.monitor(Progress(stage=stage, done=len(self.scene.placed()), total=len(self.shelf.frames)))
+
+    def window(self, frames: Sequence[int], anchors: Sequence[int]) -> WindowInput:
+        """What a model is shown of these frames, some of them anchors whose place in the map it is told."""
+        return tell(self.shelf.input(frames), self.scene, anchors)
+
+    def aligned(self, window: Window, anchors: Sequence[int]) -> tuple[Window, Alignment] | None:
+        """The window in the map's frame and unit, or None when it shares too little with the anchors."""
+        try:
+            alignment = self.scene.align(window, anchors)
+        except AlignmentError:
+            return None
+        return alignment.apply(window), alignment
+
+    def add_keyframes(self, frames: Sequence[int]) -> None:
+        """Makes keyframes of those placed frames that stand far from all others, and groups all keyframes anew."""
+        candidates = [frame for frame in frames if self.scene.is_placed(frame) and frame not in self.state.keyframes]
+        weights = np.array([self.scene.weight(frame) for frame in candidates])
+        existing = self.scene.poses(self.state.keyframes)
+        poses = self.scene.poses(candidates)
+        self.state.keyframes += select_keyframes(candidates, poses, weights, existing, self.config.keyframe_spacing)
+        self._group_keyframes()
+
+    def _group_keyframes(self) -> None:
+        """One group as long as the keyframes are few and near, else groups by pose.
+
+        A single keyframe has no baseline to tell the size of anything: the placed frames farthest from it join it.
+        """
+        keyframes, config = self.state.keyframes, self.config.keyframes
+        if len(keyframes) == 1:
+            others = [frame for frame in self.scene.placed() if frame not in keyframes]
+            apart = pose_distance(self.scene.poses(others), self.scene.pose(keyframes[0]))
+            farthest = np.argsort(-apart, kind="stable")[: config.min_size - 1]
+            self.state.keyframe_clusters = [[keyframes[0], *(others[row] for row in farthest)]]
+            return
+        apart = distances(self.scene.poses(keyframes))
+        if len(keyframes) <= config.max_alone and float(apart.max()) <= config.max_spread:
+            self.state.keyframe_clusters = [list(keyframes)]
+            return
+        groups = cluster_keyframes(apart, config, self.config.seed + self.state.n_committed)
+        self.state.keyframe_clusters = [[keyframes[row] for row in group] for group in groups]

@@ -1,0 +1,103 @@
+"""Which views see which points of a cloud, by depth: the tracks a structure-from-motion file wants."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.thinning import thinned
+from amb3r_core.scene.visibility import DepthView, sight
+
+Index = NDArray[np.intp]
+
+CANDIDATES_PER_POINT = 3
+"""How many points are looked for in the views for each point that may be kept."""
+LONG_TRACK = 3
+"""Tracks of this many views are kept before shorter ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackConfig:
+    """depth_tolerance: how far a view's depth may be from the point, as a share of the point's depth, for the view to see it.
+
+    min_views: least views per track; fewer only in a scene with fewer views, and for a view that would have no point at all.
+    max_points: how many tracks are kept. min_points_per_view: what each view gets, where it sees so many.
+    """
+
+    depth_tolerance: float = 0.01
+    min_views: int = 2
+    max_points: int = 100_000
+    min_points_per_view: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """Points (P, 3) float64 in world coordinates with colours (P, 3) uint8, and K observations ordered by view, then point.
+
+    Observation k: views[view[k]] sees points[point[k]].
+    """
+
+    points: Float64
+    colors: NDArray[np.uint8]
+    point: Index
+    view: Index
+
+    @property
+    def lengths(self) -> Index:
+        """Number of views that see each point (P,)."""
+        return np.bincount(self.point, minlength=len(self.points))
+
+
+def visibility_tracks(reconstruction: Reconstruction, cloud: PointCloud, config: TrackConfig | None = None) -> Tracks:
+    """Tracks of an even choice of the cloud's points through every view whose depth map has the point."""
+    config = config or TrackConfig()
+    cloud = thinned(cloud, CANDIDATES_PER_POINT * config.max_points)
+    points = cloud.points.astype(np.float64)
+    seen = [_seen_by(reconstruction, index, points, config.depth_tolerance) for index in range(reconstruction.n_views)]
+    chosen = _choose(seen, len(points), config)
+    number = np.full(len(points), -1, dtype=np.intp)
+    number[chosen] = np.arange(len(chosen))
+    kept = [number[rows][number[rows] >= 0] for rows in seen]
+    return Tracks(
+        points=points[chosen],
+        colors=cloud.colors[chosen],
+        point=np.concatenate([np.zeros(0, dtype=np.intp), *kept]),
+        view=np.repeat(np.arange(len(kept)), [len(rows) for rows in kept]),
+    )
+
+
+def _seen_by(reconstruction: Reconstruction, index: int, points: Float64, tolerance: float) -> Index:
+    """The points (M, 3) that view `index` sees, ascending."""
+    sighting = sight(DepthView.of(reconstruction, index), points, tolerance=tolerance)
+    return sighting.index[sighting.is_seen]
+
+
+def _choose(seen: list[Index], n_points: int, config: TrackConfig) -> Index:
+    """The points to keep, ascending: long tracks first, evenly spread, and some for every view."""
+    lengths = np.zeros(n_points, dtype=np.intp)
+    for rows in seen:
+        lengths[rows] += 1
+    min_views = min(config.min_views, len(seen))
+    is_long, is_enough = lengths >= max(LONG_TRACK, min_views), lengths >= min_views
+    chosen = _evenly(np.flatnonzero(is_long), config.max_points)
+    chosen = np.concatenate([chosen, _evenly(np.flatnonzero(is_enough & ~is_long), config.max_points - len(chosen))])
+    for rows in seen:
+        missing = config.min_points_per_view - len(np.intersect1d(rows, chosen))
+        if missing > 0:
+            more = _evenly(np.setdiff1d(rows[is_enough[rows]], chosen), missing)
+            if missing == config.min_points_per_view and len(more) == 0:
+                more = _evenly(rows, missing)
+            chosen = np.concatenate([chosen, more])
+    return np.unique(chosen)
+
+
+def _evenly(rows: Index, count: int) -> Index:
+    """At most `count` of the rows, evenly spaced in their order."""
+    if count <= 0:
+        return rows[:0]
+    if len(rows) <= count:
+        return rows
+    return rows[np.arange(count) * len(rows) // count]

@@ -1,0 +1,146 @@
+"""What one view's depth map says about points that came from elsewhere: seen there, seen through, or hidden."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.scene.arrays import Float32, Float64, Floats
+from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.reconstruction import Reconstruction
+
+Mask = NDArray[np.bool_]
+Index = NDArray[np.intp]
+
+SAMPLES_PER_VIEW = 256
+"""Points per view that measure how much two views overlap."""
+FULL_PARALLAX_RAD = np.deg2rad(5.0)
+"""Angle between two views' rays from which another view counts as fully independent evidence."""
+EDGE = 0.499
+"""How far outside the outermost pixel centres a point still falls on the image; a hair less than half, for rounding."""
+SAME_PLACE_SHARE = 0.1
+"""What a view from the very same place still counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepthView:
+    """One view's depth (H, W) on the dense grid with the grid's camera, the pose, and where the image lies in the grid."""
+
+    camera: PinholeCamera
+    world_to_cam: Float64
+    depth: Float32
+    crop: Crop
+
+    @staticmethod
+    def of(reconstruction: Reconstruction, index: int) -> "DepthView":
+        """View `index` of a reconstruction with dense maps."""
+        camera = reconstruction.dense_camera(index)
+        dense, view = reconstruction.dense, reconstruction.views[index]
+        if dense is None:
+            raise ValueError("this reconstruction holds cameras only, no dense maps")
+        return DepthView(camera, view.world_to_cam, np.asarray(dense.depth[index]), view.crop)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one view says about M points, for those in front of it and inside its image.
+
+    index (K,): which points. pixels (K, 2) on the dense grid. z (K,): depth of the point in this view. is_seen (K,): the depth
+    map has a surface there. is_seen_through (K,): the depth map has a surface clearly behind it all around.
+    """
+
+    index: Index
+    pixels: Floats
+    z: Floats
+    is_seen: Mask
+    is_seen_through: Mask
+
+
+def sight(view: DepthView, points: Floats, *, tolerance: float, free_space_tolerance: float = np.inf) -> Sighting:
+    """What `view` says about world points (M, 3); tolerances are shares of the point's depth. Keeps the points' precision."""
+    points_cam = points @ view.world_to_cam[:3, :3].T.astype(points.dtype) + view.world_to_cam[:3, 3].astype(points.dtype)
+    index, pixels = _inside(view, points_cam)
+    z = points_cam[index, 2]
+    column, row = np.rint(pixels).astype(np.intp).T
+    is_seen = np.abs(view.depth[row, column] - z) <= tolerance * z
+    is_seen_through = np.zeros_like(is_seen)
+    doubtful = np.flatnonzero(~is_seen)
+    around, interpolated = _around(view.depth, pixels[doubtful])
+    is_seen[doubtful] = np.abs(interpolated - z[doubtful]) <= tolerance * z[doubtful]
+    is_seen_through[doubtful] = around.min(axis=1) > (1.0 + free_space_tolerance) * z[doubtful]
+    return Sighting(index, pixels, z, is_seen, is_seen_through)
+
+
+def _inside(view: DepthView, points_cam: Floats) -> tuple[Index, Floats]:
+    """Which points (M, 3) fall on a pixel of the view's image, and where on the grid (K, 2)."""
+    camera, crop = view.camera, view.crop
+    near = np.flatnonzero(points_cam[:, 2] > 1e-6)
+    x, y, z = points_cam[near].T
+    u = camera.fx * x / z + camera.cx
+    v = camera.fy * y / z + camera.cy
+    inside = (u >= crop.x - EDGE) & (u <= crop.x + crop.width - 1 + EDGE)
+    inside &= (v >= crop.y - EDGE) & (v <= crop.y + crop.height - 1 + EDGE)
+    return near[inside], np.stack([u[inside], v[inside]], axis=-1)
+
+
+def _around(depth: Float32, pixels: Floats) -> tuple[Float32, Float32]:
+    """The four depths (K, 4) around each pixel (K, 2) and their interpolation (K,), linear in inverse depth.
+
+    The interpolation is 0 where one of the four is unknown.
+    """
+    height, width = depth.shape
+    column, row = np.floor(pixels).astype(np.intp).T
+    right, below = (pixels - np.floor(pixels)).astype(np.float32).T
+    columns = np.clip(np.stack([column, column + 1, column, column + 1], axis=1), 0, width - 1)
+    rows = np.clip(np.stack([row, row, row + 1, row + 1], axis=1), 0, height - 1)
+    around = depth[rows, columns]
+    shares = np.stack([(1 - right) * (1 - below), right * (1 - below), (1 - right) * below, right * below], axis=1)
+    is_known = (around > 0).all(axis=1)
+    interpolated = np.zeros(len(pixels), dtype=np.float32)
+    interpolated[is_known] = 1.0 / (shares[is_known] / around[is_known]).sum(axis=1)
+    return around, interpolated
+
+
+def overlapping_views(reconstruction: Reconstruction, count: int) -> list[list[int]]:
+    """For each view the up to `count` other views that can judge it best: much overlap and some parallax, best first."""
+    world_to_cam = np.array([view.world_to_cam for view in reconstruction.views])
+    cameras = [reconstruction.dense_camera(index) for index in range(reconstruction.n_views)]
+    chosen: list[list[int]] = []
+    for index in range(reconstruction.n_views):
+        points = _sample(reconstruction, index)
+        scores = _overlap(reconstruction, cameras, world_to_cam, index, points)
+        order = np.argsort(-scores, kind="stable")[:count]
+        chosen.append([int(other) for other in order if scores[other] > 0])
+    return chosen
+
+
+def _sample(reconstruction: Reconstruction, index: int) -> Float64:
+    """World points of about `SAMPLES_PER_VIEW` evenly spread pixels with known depth (S, 3)."""
+    view = DepthView.of(reconstruction, index)
+    rows, columns = view.crop.slices
+    step = max(1, int(np.sqrt(view.crop.width * view.crop.height / SAMPLES_PER_VIEW)))
+    row, column = np.mgrid[rows.start + step // 2 : rows.stop : step, columns.start + step // 2 : columns.stop : step]
+    z = view.depth[row, column].astype(np.float64)
+    known = z > 0
+    x = (column[known] - view.camera.cx) / view.camera.fx * z[known]
+    y = (row[known] - view.camera.cy) / view.camera.fy * z[known]
+    pose = reconstruction.views[index].cam_to_world
+    return np.stack([x, y, z[known]], axis=-1) @ pose[:3, :3].T + pose[:3, 3]
+
+
+def _overlap(
+    reconstruction: Reconstruction, cameras: list[PinholeCamera], world_to_cam: Float64, index: int, points: Float64
+) -> Float64:
+    """Score (N,) of every view as a judge of view `index`: visible points, weighted by the parallax of their rays."""
+    centres = reconstruction.cam_to_world[:, :3, 3]
+    rays = points[None] - centres[:, None]
+    rays /= np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True), 1e-12)
+    angle = np.arccos(np.clip((rays * rays[index]).sum(axis=-1), -1.0, 1.0))
+    worth = np.maximum(np.minimum(angle / FULL_PARALLAX_RAD, 1.0), SAME_PLACE_SHARE)
+    scores = np.zeros(reconstruction.n_views)
+    for other, view in enumerate(reconstruction.views):
+        if other != index:
+            points_cam = points @ world_to_cam[other, :3, :3].T + world_to_cam[other, :3, 3]
+            blind = DepthView(cameras[other], world_to_cam[other], np.zeros((0, 0), dtype=np.float32), view.crop)
+            scores[other] = worth[other][_inside(blind, points_cam)[0]].sum()
+    return scores

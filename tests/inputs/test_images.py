@@ -1,0 +1,168 @@
+"""Photos in: order, orientation, depth of bits, masks, and what bad files get."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from amb3r_core.errors import DependencyError, InputError
+from amb3r_core.inputs.images import EXIF_ORIENTATION, find_images, frames_from_arrays, natural_key, open_photos
+
+GRADIENT = np.stack(np.broadcast_arrays(np.arange(40)[None, :] * 6, np.arange(30)[:, None] * 8, 90), axis=-1).astype(np.uint8)
+
+
+def save(path: Path, image: np.ndarray = GRADIENT, **options: object) -> Path:
+    Image.fromarray(image).save(path, **options)
+    return path
+
+
+def test_names_sort_as_people_count(tmp_path: Path) -> None:
+    for name in ("b10.png", "b2.png", "A1.png"):
+        save(tmp_path / name)
+    assert [path.name for path in find_images([tmp_path])] == ["A1.png", "b2.png", "b10.png"]
+
+
+def test_natural_key_does_not_compare_numbers_with_letters() -> None:
+    assert sorted(["1a", "a1", "01", "b"], key=natural_key) == ["01", "1a", "a1", "b"]
+
+
+def test_folder_without_images_uses_its_images_subfolder(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    save(tmp_path / "images" / "a.png")
+    assert len(find_images([tmp_path])) == 1
+
+
+def test_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no images here"):
+        find_images([tmp_path])
+
+
+def test_missing_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such file or folder"):
+        find_images([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_comes_out_upright(tmp_path: Path, orientation: int) -> None:
+    upright = Image.fromarray(GRADIENT)
+    undo = {
+        2: "FLIP_LEFT_RIGHT",
+        3: "ROTATE_180",
+        4: "FLIP_TOP_BOTTOM",
+        5: "TRANSPOSE",
+        6: "ROTATE_90",
+        7: "TRANSVERSE",
+        8: "ROTATE_270",
+    }
+    stored = upright.transpose(getattr(Image.Transpose, undo[orientation])) if orientation in undo else upright
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    stored.save(tmp_path / "a.png", exif=exif)
+    frame = open_photos([tmp_path])[0]
+    assert (frame.width, frame.height) == (40, 30)
+    assert np.array_equal(frame.decode(), GRADIENT)
+    assert frame.is_upright_file == (orientation == 1)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.tif", "a.bmp", "a.ppm"])
+def test_usual_formats_are_read(tmp_path: Path, name: str) -> None:
+    frame = open_photos([save(tmp_path / name)])[0]
+    assert frame.decode().shape == (30, 40, 3)
+
+
+def test_sixteen_bit_grey_keeps_its_range(tmp_path: Path) -> None:
+    deep = (np.arange(1200).reshape(30, 40) * 54).astype(np.uint16)
+    frame = open_photos([save(tmp_path / "a.png", deep)])[0]
+    assert np.array_equal(frame.decode()[..., 1], np.rint(deep / 257.0).astype(np.uint8))
+
+
+def test_grey_becomes_three_equal_channels(tmp_path: Path) -> None:
+    frame = open_photos([save(tmp_path / "a.png", GRADIENT[..., 0])])[0]
+    assert np.array_equal(frame.decode()[..., 0], frame.decode()[..., 2])
+
+
+def test_transparent_pixels_are_masked(tmp_path: Path) -> None:
+    alpha = np.where(np.arange(40) < 10, 0, 255)[None, :].repeat(30, axis=0).astype(np.uint8)
+    frame = open_photos([save(tmp_path / "a.png", np.dstack([GRADIENT, alpha]))])[0]
+    assert frame.decode_mask is not None
+    assert np.array_equal(frame.decode_mask(), alpha > 0)
+    assert not frame.is_upright_file
+
+
+def test_mask_folder_is_matched_by_name_and_scaled(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "masks").mkdir()
+    save(tmp_path / "photos" / "a.jpg")
+    save(tmp_path / "photos" / "b.jpg")
+    half = np.zeros((15, 20), np.uint8)
+    half[:, 10:] = 255
+    save(tmp_path / "masks" / "a.jpg.png", half)
+    first, second = open_photos([tmp_path / "photos"], masks=tmp_path / "masks")
+    assert first.decode_mask is not None
+    assert first.decode_mask()[:, :20].sum() == 0
+    assert first.decode_mask()[:, 20:].all()
+    assert second.decode_mask is None
+
+
+def test_mask_of_another_shape_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    save(tmp_path / "a.png")
+    save(tmp_path / "masks" / "a.png", np.zeros((40, 30), np.uint8))
+    frame = open_photos([tmp_path / "a.png"], masks=tmp_path / "masks")[0]
+    assert frame.decode_mask is not None
+    with pytest.raises(InputError, match="30x40 but its photo is 40x30"):
+        frame.decode_mask()
+
+
+def bad_folder(tmp_path: Path) -> Path:
+    save(tmp_path / "good.jpg")
+    (tmp_path / "text.jpg").write_text("not a picture")
+    whole = save(tmp_path / "cut.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    return tmp_path
+
+
+def test_all_unreadable_files_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"2 file\(s\).*cut.jpg.*text.jpg \(not an image\).*--skip-bad"):
+        open_photos([bad_folder(tmp_path)])
+
+
+def test_skipping_leaves_the_good_ones(tmp_path: Path) -> None:
+    assert [frame.name for frame in open_photos([bad_folder(tmp_path)], bad_files="skip")] == ["good.jpg"]
+
+
+def test_only_bad_files_stop_even_when_skipping(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("not a picture")
+    with pytest.raises(InputError, match="cannot be read"):
+        open_photos([tmp_path], bad_files="skip")
+
+
+def test_same_names_from_two_folders_stay_apart(tmp_path: Path) -> None:
+    for folder in ("left", "right"):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / "a.png")
+    frames = open_photos([tmp_path / "left", tmp_path / "right"])
+    assert [frame.name for frame in frames] == ["left/a.png", "right/a.png"]
+
+
+def test_heic_is_read_upright(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="the heic extra is not installed")
+    heif.register_heif_opener()
+    save(tmp_path / "a.heic", GRADIENT.repeat(4, axis=0).repeat(4, axis=1), quality=95)
+    frame = open_photos([tmp_path])[0]
+    assert (frame.width, frame.height) == (160, 120)
+    assert np.abs(frame.decode()[::4, ::4].astype(int) - GRADIENT).mean() < 4
+
+
+def test_missing_heic_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    (tmp_path / "a.heic").write_bytes(b"x")
+    with pytest.raises(DependencyError, match=r'pip install "amb3r\[heic\]"'):
+        open_photos([tmp_path])
+
+
+def test_arrays_must_be_rgb_bytes() -> None:
+    with pytest.raises(InputError, match="image 0 is float64"):
+        frames_from_arrays([np.zeros((4, 4, 3))])  # pyright: ignore
+    assert frames_from_arrays([GRADIENT])[0].decode() is GRADIENT

@@ -1,0 +1,99 @@
+"""Fusing windows into the map."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap, fuse_maps
+from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore
+from amb3r_core.scene.geometry import Sim3
+from tests.pipelines.windows_of_truth import moved_by, true_window
+
+
+def flat(depth, weight):
+    return DenseMaps(np.full((2, 2), depth, dtype=np.float32), np.full((2, 2), weight, dtype=np.float32))
+
+
+def empty_map(folder, config=None):
+    return SceneMap(DenseStore(folder, (24, 32)), config or MapConfig())
+
+
+def test_depth_is_weighted_by_confidence_and_count():
+    fused = fuse_maps(flat(1.00, 0.6), flat(1.06, 0.3), 3, 0.1)
+    assert fused.depth[0, 0] == pytest.approx((0.6 * 3 * 1.00 + 0.3 * 1.06) / (0.6 * 3 + 0.3), rel=1e-6)
+    assert fused.weight[0, 0] == pytest.approx((0.6 * 3 + 0.3) / 4, rel=1e-6)
+
+
+def test_two_surfaces_are_not_averaged():
+    assert fuse_maps(flat(1.0, 0.6), flat(2.0, 0.5), 1, 0.1).depth[0, 0] == 1.0
+    assert fuse_maps(flat(1.0, 0.2), flat(2.0, 0.5), 1, 0.1).depth[0, 0] == 2.0
+
+
+def test_unknown_depth_never_dilutes_known_depth():
+    assert fuse_maps(flat(0.0, 0.0), flat(2.0, 0.5), 4, 0.1).depth[0, 0] == 2.0
+    assert fuse_maps(flat(2.0, 0.5), flat(0.0, 0.0), 4, 0.1).depth[0, 0] == 2.0
+
+
+def test_the_unit_is_the_median_depth_of_the_first_window(tmp_path):
+    window = true_window(range(4))
+    scene = empty_map(tmp_path)
+    scene.start(replace(window, metres_per_unit=1.0))
+    assert np.median([scene.maps(frame).depth for frame in range(4)]) == pytest.approx(1.0, rel=1e-5)
+    assert scene.metres[0][0] == pytest.approx(np.median(window.depth), rel=1e-5)
+
+
+def test_fusing_the_same_again_changes_nothing_but_counts(tmp_path):
+    window = true_window(range(4))
+    scene = empty_map(tmp_path)
+    scene.start(window)
+    before = [(scene.pose(f).copy(), scene.maps(f).depth, scene.intrinsics(f).copy()) for f in range(4)]
+    other = moved_by(window, Sim3(3.0, window.cam_to_world[1][:3, :3], np.array([1.0, 2, 3])))
+    alignment = scene.align(other, range(4))
+    scene.fuse(alignment.apply(other), range(4), alignment)
+    for frame, (pose, depth, K) in enumerate(before):
+        np.testing.assert_allclose(scene.pose(frame), pose, atol=1e-6)
+        np.testing.assert_allclose(scene.maps(frame).depth, depth, rtol=1e-5)
+        np.testing.assert_allclose(scene.intrinsics(frame), K, rtol=1e-9)
+
+
+def test_what_is_measured_against_the_map_replaces_what_was_before_and_the_rest_blends(tmp_path):
+    window = true_window(range(4))
+    scene = empty_map(tmp_path)
+    scene.start(window)
+    alignment = scene.align(window, range(4))
+    better = alignment.apply(window)
+    poses, longer = better.cam_to_world.copy(), better.intrinsics * np.array([1.2, 1.2, 1.0])[:, None]
+    poses[2, 0, 3] += 0.1
+    before, focal_px = scene.pose(2)[0, 3], scene.intrinsics(2)[0, 0]
+    scene.fuse(replace(better, cam_to_world=poses, intrinsics=longer), [2], alignment)
+    assert scene.pose(2)[0, 3] == pytest.approx(before + 0.05, abs=0.01)
+    assert scene.intrinsics(2)[0, 0] == pytest.approx(1.1 * focal_px, rel=0.01)
+    told = replace(better, cam_to_world=poses, intrinsics=longer, keeps_map=True)
+    scene.fuse(told, [1, 2], alignment)
+    np.testing.assert_array_equal(scene.pose(2), poses[2])
+    np.testing.assert_array_equal(scene.intrinsics(2), longer[2])
+    assert scene.intrinsics(1)[0, 0] == pytest.approx(focal_px), "an anchor's camera is left alone"
+    scene.fuse(better, [2], alignment)
+    assert scene.intrinsics(2)[0, 0] == pytest.approx(focal_px, rel=0.03), "a camera found freely outweighs it"
+
+
+def test_frames_the_model_did_not_register_are_passed_over(tmp_path):
+    window = true_window(range(4))
+    scene = empty_map(tmp_path)
+    scene.start(replace(window, registered=np.array([True, True, False, True])))
+    assert scene.placed() == [0, 1, 3]
+
+
+def test_a_map_is_restored_as_it_was_recorded(tmp_path):
+    window = true_window(range(70))
+    scene = empty_map(tmp_path)
+    scene.start(window)
+    record = scene.record()
+    scene.committed(record)
+    scene.fuse(window.selected([0, 1]), [0, 1], scene.align(window, [0, 1]))
+    again = empty_map(tmp_path)
+    again.restore(record)
+    assert again.placed() == list(range(70))
+    np.testing.assert_array_equal(again.poses(range(70)), record["poses"])
+    assert np.median(again.maps(0).depth) == pytest.approx(np.median(window.depth[0]) / np.median(window.depth), rel=1e-5)
