@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from amb3r_core.export.scene_dir import load_scene, save_scene
     from amb3r_core.jobs.api import reconstruct
     from amb3r_core.progress import Cancelled, Monitor, Progress
-    from amb3r_core.scene.camera import Crop, PinholeCamera
+    from amb3r_core.scene.camera import Letterbox, PinholeCamera
     from amb3r_core.scene.cloud import PointCloud
     from amb3r_core.scene.fusion import FusionConfig, fuse
     from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
@@ -27,7 +27,7 @@ _HOMES = {
     "Cancelled": "progress",
     "Monitor": "progress",
     "Progress": "progress",
-    "Crop": "scene.camera",
+    "Letterbox": "scene.camera",
     "Dense": "scene.reconstruction",
     "PinholeCamera": "scene.camera",
     "PointCloud": "scene.cloud",
@@ -40,9 +40,9 @@ _HOMES = {
 __all__ = [
     "Amb3rError",
     "Cancelled",
-    "Crop",
     "Dense",
     "FusionConfig",
+    "Letterbox",
     "Monitor",
     "PinholeCamera",
     "PointCloud",

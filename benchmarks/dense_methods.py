@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from amb3r_core.jobs.sample import true_depth
 from amb3r_core.models.colmap.sfm.photos import Photo
-from amb3r_core.models.colmap.sfm.run import SfmConfig, reconstruct_sparse
-from amb3r_core.models.colmap.stereo.dense import DenseConfig, Stereo, densify
+from amb3r_core.models.colmap.sfm.run import SparseConfig, reconstruct_sparse
+from amb3r_core.models.colmap.stereo.dense import Stereo, StereoConfig, densify
 from amb3r_core.models.colmap.stereo.neighbours import SparseScene
 from amb3r_core.progress import silent
 from amb3r_core.scene.camera import PinholeCamera
@@ -35,8 +35,8 @@ from benchmarks.dense_rivals import PatchMatch, sgbm_depth
 
 Answer = tuple[Tensor, Tensor]
 SHARES = (0.5, 0.7, 1.0)
-WINNER = replace(DenseConfig(), small_jump=0.0, large_jump=0.0, refine_steps=0)
-ONE_WINDOW = replace(DenseConfig(), level_weights=(1.0,), refine_steps=0)
+WINNER = replace(StereoConfig(), small_jump=0.0, large_jump=0.0, refine_steps=0)
+ONE_WINDOW = replace(StereoConfig(), level_weights=(1.0,), refine_steps=0)
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def _load(folder: Path) -> tuple[Tensor, SparseScene]:
         for name, array in zip(names, arrays, strict=True)
     ]
     with tempfile.TemporaryDirectory() as scratch:
-        sparse = reconstruct_sparse(photos, config=SfmConfig(), scratch=Path(scratch), monitor=silent)
+        sparse = reconstruct_sparse(photos, config=SparseConfig(), scratch=Path(scratch), monitor=silent)
     scene = SparseScene(
         intrinsics=torch.from_numpy(np.tile(camera.K, (len(names), 1, 1))),
         cam_to_world=torch.from_numpy(np.stack([poses[Path(name).stem] for name in names])),
@@ -93,7 +93,7 @@ def _load(folder: Path) -> tuple[Tensor, SparseScene]:
     return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 255, scene
 
 
-def _ours(config: DenseConfig) -> Callable[[Tensor, SparseScene], Answer]:
+def _ours(config: StereoConfig) -> Callable[[Tensor, SparseScene], Answer]:
     return lambda pixels, scene: densify(pixels, _everywhere(pixels), scene, config)
 
 
@@ -102,13 +102,13 @@ def _everywhere(pixels: Tensor) -> Tensor:
 
 
 def _patchmatch(pixels: Tensor, scene: SparseScene) -> Answer:
-    stereo = Stereo(pixels, _everywhere(pixels), scene, replace(DenseConfig(), refine_steps=0))
+    stereo = Stereo(pixels, _everywhere(pixels), scene, replace(StereoConfig(), refine_steps=0))
     sweeps = [PatchMatch(stereo, view).run() for view in range(len(pixels))]
     return _stack([stereo.answer(view, sweeps) for view in range(len(pixels))])
 
 
 def _sgbm(pixels: Tensor, scene: SparseScene) -> Answer:
-    stereo = Stereo(pixels, _everywhere(pixels), scene, DenseConfig())
+    stereo = Stereo(pixels, _everywhere(pixels), scene, StereoConfig())
     return _stack([sgbm_depth(stereo, view) for view in range(len(pixels))])
 
 
@@ -117,8 +117,8 @@ def _stack(answers: list[Answer]) -> Answer:
 
 
 METHODS: dict[str, Callable[[Tensor, SparseScene], Answer]] = {
-    "ours": _ours(DenseConfig()),
-    "half-size": _ours(replace(DenseConfig(), refine_steps=0)),
+    "ours": _ours(StereoConfig()),
+    "half-size": _ours(replace(StereoConfig(), refine_steps=0)),
     "one-window": _ours(ONE_WINDOW),
     "winner": _ours(WINNER),
     "patchmatch": _patchmatch,

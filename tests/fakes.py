@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.export.png import write_png
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.conventions import invert, rigid
 from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, UnregisteredView, View, WeightsInfo
 
@@ -62,10 +62,10 @@ def fake_room(
     maps: list[tuple[NDArray, NDArray]] = []
     for index in range(n_views):
         is_portrait = mixed and index % 2 == 1
-        crop = _portrait_crop(width, height) if is_portrait else Crop(x=0, y=0, width=width, height=height)
-        camera = _original_camera(crop, original_scale, pixel_aspect, principal_offset)
+        letterbox = _portrait_letterbox(width, height) if is_portrait else Letterbox(x=0, y=0, width=width, height=height)
+        camera = _original_camera(letterbox, original_scale, pixel_aspect, principal_offset)
         name = f"photo_{index:03d}.png"
-        view = View(name=name, camera=camera, cam_to_world=_pose(index, n_views), crop=crop)
+        view = View(name=name, camera=camera, cam_to_world=_pose(index, n_views), letterbox=letterbox)
         maps.append(_render_into_grid(view, width, height))
         if images_folder is not None:
             view = replace(view, path=str(_write_photo(images_folder, view)))
@@ -141,13 +141,15 @@ def _pose(index: int, n_views: int) -> NDArray[np.float64]:
     return rigid(np.stack([right, np.cross(forward, right), forward], axis=1), position)
 
 
-def _portrait_crop(width: int, height: int) -> Crop:
-    crop_width = round(height * height / width)
-    return Crop(x=(width - crop_width) // 2, y=0, width=crop_width, height=height)
+def _portrait_letterbox(width: int, height: int) -> Letterbox:
+    letterbox_width = round(height * height / width)
+    return Letterbox(x=(width - letterbox_width) // 2, y=0, width=letterbox_width, height=height)
 
 
-def _original_camera(crop: Crop, scale: float, pixel_aspect: float, principal_offset: tuple[float, float]) -> PinholeCamera:
-    width, height = round(crop.width * scale), round(crop.height * scale)
+def _original_camera(
+    letterbox: Letterbox, scale: float, pixel_aspect: float, principal_offset: tuple[float, float]
+) -> PinholeCamera:
+    width, height = round(letterbox.width * scale), round(letterbox.height * scale)
     focal = 0.8 * max(width, height)
     return PinholeCamera(
         width=width,
@@ -163,7 +165,7 @@ def _render_into_grid(view: View, width: int, height: int) -> tuple[NDArray, NDA
     """rgb and depth on the grid; the padding is black and unknown."""
     rgb, depth = render_room(view.dense_camera(width, height), view.cam_to_world)
     inside = np.zeros(depth.shape, dtype=bool)
-    inside[view.crop.slices] = True
+    inside[view.letterbox.slices] = True
     return np.where(inside[..., None], rgb, 0).astype(np.uint8), np.where(inside, depth, 0).astype(np.float32)
 
 

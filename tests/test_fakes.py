@@ -13,11 +13,11 @@ Image = pytest.importorskip("PIL.Image")
 def test_every_view_shows_varied_surfaces_at_room_distances():
     scene = fake_room(8, mixed=True).reconstruction
     for index, view in enumerate(scene.views):
-        depth = scene.dense.depth[index][view.crop.slices]
+        depth = scene.dense.depth[index][view.letterbox.slices]
         assert depth.min() > 0.5
         assert depth.max() < 7.0
         assert scene.dense.rgb[index].std() > 20
-    assert (scene.dense.depth > 0).sum() == sum(view.crop.width * view.crop.height for view in scene.views)
+    assert (scene.dense.depth > 0).sum() == sum(view.letterbox.width * view.letterbox.height for view in scene.views)
 
 
 def test_a_photo_is_what_its_camera_sees(tmp_path: Path):

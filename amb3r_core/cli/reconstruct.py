@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class CloudOptions:
     """The scene's point cloud."""
 
-    min_confidence: float | None = None
+    min_weight: float | None = None
     """Keep points whose confidence weight (c - 1) / c, in [0, 1), is at least this."""
     voxel_size: float | None = None
     """Edge of the thinning voxels in scene units (metres where metric); fits the pixels when not given."""
@@ -72,8 +72,8 @@ def fusion_config(cloud: CloudOptions) -> "FusionConfig":
     from amb3r_core.scene.fusion import FusionConfig
 
     config = FusionConfig()
-    if cloud.min_confidence is not None:
-        config = replace(config, min_weight=cloud.min_confidence)
+    if cloud.min_weight is not None:
+        config = replace(config, min_weight=cloud.min_weight)
     if cloud.voxel_size is not None:
         config = replace(config, voxel_size=cloud.voxel_size)
     if cloud.max_points is not None:

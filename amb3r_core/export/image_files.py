@@ -73,12 +73,12 @@ def _write_dense_colors(reconstruction: Reconstruction, index: int, target: Path
     view, dense = reconstruction.views[index], reconstruction.dense
     if dense is None:
         raise InputError(f"view {view.name!r} has no image file ({view.path}) and no dense colours to stand in for it")
-    write_png(target, np.asarray(dense.rgb[index])[view.crop.slices])
-    return crop_camera(view)
+    write_png(target, np.asarray(dense.rgb[index])[view.letterbox.slices])
+    return grid_image_camera(view)
 
 
-def crop_camera(view: View) -> PinholeCamera:
+def grid_image_camera(view: View) -> PinholeCamera:
     """The camera of the part of the dense grid that shows the photo, cut out."""
-    crop = view.crop
-    whole = type(crop)(x=0, y=0, width=crop.width, height=crop.height)
-    return view.camera.mapped(whole, crop.width, crop.height)
+    letterbox = view.letterbox
+    whole = type(letterbox)(x=0, y=0, width=letterbox.width, height=letterbox.height)
+    return view.camera.mapped(whole, letterbox.width, letterbox.height)

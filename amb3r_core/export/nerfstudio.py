@@ -115,7 +115,7 @@ def write_depths(reconstruction: Reconstruction, folder: Path, images: Sequence[
     names = _png_names("depth", images)
     for index, (name, view) in enumerate(zip(names, reconstruction.views, strict=True)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_png(folder / name, depth_steps(np.asarray(dense.depth[index])[view.crop.slices]))
+        write_png(folder / name, depth_steps(np.asarray(dense.depth[index])[view.letterbox.slices]))
     return names
 
 

@@ -2,7 +2,7 @@
 
 Keys: depth, confidence (N, H, W) float32 and rgb (N, H, W, 3) uint8 when the scene is dense; cam_to_world (N, 4, 4);
 intrinsics (N, 3, 3) of the dense grid and intrinsics_original (N, 3, 3) of the original images, (0, 0) the centre of the
-top-left pixel; original_size (N, 2) width, height; crop (N, 4) x, y, width, height; names (N,); timestamps_s (N,), NaN where
+top-left pixel; original_size (N, 2) width, height; letterbox (N, 4) x, y, width, height; names (N,); timestamps_s (N,), NaN where
 there is none; is_keyframe (N,); up_world (3,), NaN when unknown; scale_kind, scale_source, weights_licence, provenance (JSON).
 """
 
@@ -31,7 +31,9 @@ def scene_arrays(reconstruction: Reconstruction) -> dict[str, NDArray[np.generic
         "cam_to_world": reconstruction.cam_to_world,
         "intrinsics_original": np.array([view.camera.K for view in views]).reshape(-1, 3, 3),
         "original_size": np.array([(view.camera.width, view.camera.height) for view in views]).reshape(-1, 2),
-        "crop": np.array([(v.crop.x, v.crop.y, v.crop.width, v.crop.height) for v in views]).reshape(-1, 4),
+        "letterbox": np.array([(v.letterbox.x, v.letterbox.y, v.letterbox.width, v.letterbox.height) for v in views]).reshape(
+            -1, 4
+        ),
         "names": np.array([view.name for view in views], dtype=np.str_),
         "timestamps_s": np.array([np.nan if v.timestamp_s is None else v.timestamp_s for v in views], dtype=np.float64),
         "is_keyframe": np.array([view.is_keyframe for view in views], dtype=np.bool_),

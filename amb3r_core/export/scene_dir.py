@@ -42,11 +42,11 @@ def save_scene(
     """
     target = Path(os.path.abspath(folder))
     with staged_folder(target, overwrite=overwrite) as partial:
-        written = write_scene(_carried_over(reconstruction, target, partial), partial, cloud)
+        written = write_scene_folder(_carried_over(reconstruction, target, partial), partial, cloud)
     return [target / path.relative_to(partial) for path in written]
 
 
-def write_scene(reconstruction: Reconstruction, folder: Path, cloud: PointCloud | None = None) -> list[Path]:
+def write_scene_folder(reconstruction: Reconstruction, folder: Path, cloud: PointCloud | None = None) -> list[Path]:
     """Writes the scene's files into a folder that is being made (see `staging.staged_folder`); the written files.
 
     `scene.amb3r` comes last.

@@ -15,7 +15,7 @@ import numpy as np
 from amb3r_core.export.json_text import Node, add_half, subtract_half
 from amb3r_core.export.notes import unit_name
 from amb3r_core.scene.arrays import Float64
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.geometry import check_rigid
 from amb3r_core.scene.reconstruction import (
     Provenance,
@@ -93,7 +93,7 @@ def scene_document(reconstruction: Reconstruction, folder: Path, n_points: int |
 
 
 def _view_document(view: View, folder: Path) -> Json:
-    camera, crop = view.camera, view.crop
+    camera, letterbox = view.camera, view.letterbox
     return {
         "name": view.name,
         "image": _relative(view.path, folder),
@@ -105,7 +105,7 @@ def _view_document(view: View, folder: Path) -> Json:
             [0.0, 0.0, 1.0],
         ],
         "c2w": view.cam_to_world.tolist(),
-        "crop": [int(crop.x), int(crop.y), int(crop.width), int(crop.height)],
+        "crop": [int(letterbox.x), int(letterbox.y), int(letterbox.width), int(letterbox.height)],
         "time": _float_or_none(view.timestamp_s),
         "keyframe": bool(view.is_keyframe),
         "mask": _relative(view.mask_path, folder),
@@ -200,7 +200,7 @@ def _read_view(node: Node, folder: Path) -> View:
         name=_read_name(fields["name"]),
         camera=_read_camera(fields),
         cam_to_world=_read_pose(fields["c2w"]),
-        crop=_read_crop(fields["crop"]),
+        letterbox=_read_letterbox(fields["crop"]),
         path=_read_file(fields["image"], folder),
         mask_path=_read_file(fields["mask"], folder),
         is_keyframe=fields["keyframe"].boolean(),
@@ -242,9 +242,9 @@ def _read_pose(node: Node) -> Float64:
     return pose
 
 
-def _read_crop(node: Node) -> Crop:
+def _read_letterbox(node: Node) -> Letterbox:
     x, y, width, height = node.items(4)
-    return Crop(x=x.integer(), y=y.integer(), width=width.integer(1), height=height.integer(1))
+    return Letterbox(x=x.integer(), y=y.integer(), width=width.integer(1), height=height.integer(1))
 
 
 def _read_unregistered(node: Node, folder: Path) -> UnregisteredView:
@@ -278,8 +278,8 @@ def _read_dense(node: Node, folder: Path, views_node: Node, views: tuple[View, .
     fields = node.fields("depth", "confidence", "rgb", "width", "height")
     width, height = fields["width"].integer(1), fields["height"].integer(1)
     for view, view_node in zip(views, views_node.items(), strict=True):
-        crop = view.crop
-        if crop.x + crop.width > width or crop.y + crop.height > height:
+        letterbox = view.letterbox
+        if letterbox.x + letterbox.width > width or letterbox.y + letterbox.height > height:
             view_node.mapping()["crop"].fail(f"leaves the dense grid of {width}x{height}")
     return DenseFiles(
         depth=_read_inside(fields["depth"], folder),

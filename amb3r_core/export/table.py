@@ -12,7 +12,7 @@ from amb3r_core.export.glb import export_glb
 from amb3r_core.export.nerfstudio import export_nerfstudio
 from amb3r_core.export.npz import export_npz
 from amb3r_core.export.ply import export_ply
-from amb3r_core.export.scene_dir import write_scene
+from amb3r_core.export.scene_dir import write_scene_folder
 from amb3r_core.export.tum import export_tum
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Reconstruction
@@ -66,7 +66,7 @@ EXPORTERS: Mapping[str, Exporter] = {
     "tum": Format("camera trajectory as text", "trajectory.txt", export_tum),
     "splat": Format("3D Gaussians to look at or to start training from, INRIA PLY", "splat.ply", export_gaussians),
     "npz": Format("all arrays in one NumPy file", "scene.npz", export_npz),
-    "scene": Format("our own scene folder", "scene", write_scene, is_folder=True),
+    "scene": Format("our own scene folder", "scene", write_scene_folder, is_folder=True),
 }
 
 

@@ -52,7 +52,7 @@ def write_scene(
     ):
         reconstruction = run_job(Job(inputs=inputs, options=options, work=work, keep=folder), monitor)
         cloud = fuse(reconstruction, fusion or FusionConfig(), monitor)
-        scene_dir.write_scene(reconstruction, folder, cloud)
+        scene_dir.write_scene_folder(reconstruction, folder, cloud)
         written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, cloud, folder, monitor)]
         n_points = len(cloud)
     return WrittenScene(

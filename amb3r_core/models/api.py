@@ -14,7 +14,7 @@ from torch import Tensor
 
 from amb3r_core.inputs.images import Frame
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.reconstruction import WeightsInfo
 
 
@@ -37,22 +37,22 @@ class ImageBatch:
     """Views ready for a model: one grid size, whole images letterboxed into it.
 
     pixels (N, 3, H, W) float32 RGB in [0, 1]. valid (N, H, W) bool: False on padding and masked pixels.
-    frames: the originals, decoded on demand. crops: where each original lies in the grid. is_ordered: frames of one video
+    frames: the originals, decoded on demand. letterboxes: where each original lies in the grid. is_ordered: frames of one video
     or walk, in the order they were taken. Known cameras and poses, where given, are in `frames`.
     """
 
     pixels: Tensor
     valid: Tensor
     frames: tuple[Frame, ...]
-    crops: tuple[Crop, ...]
+    letterboxes: tuple[Letterbox, ...]
     is_ordered: bool = False
 
     def __post_init__(self) -> None:
         n, _, height, width = self.pixels.shape
-        if self.valid.shape != (n, height, width) or len(self.frames) != n or len(self.crops) != n:
+        if self.valid.shape != (n, height, width) or len(self.frames) != n or len(self.letterboxes) != n:
             raise ValueError(
                 f"pixels {tuple(self.pixels.shape)}, valid {tuple(self.valid.shape)}, {len(self.frames)} frames and "
-                f"{len(self.crops)} crops do not belong together"
+                f"{len(self.letterboxes)} letterboxes do not belong together"
             )
 
     @property
@@ -72,7 +72,7 @@ class ImageBatch:
         """The known camera of a view on the grid, or None."""
         camera = self.frames[index].camera
         height, width = self.grid
-        return None if camera is None else camera.mapped(self.crops[index], width, height)
+        return None if camera is None else camera.mapped(self.letterboxes[index], width, height)
 
     def select(self, indices: list[int]) -> "ImageBatch":
         """The batch of the chosen views, in the chosen order."""
@@ -81,7 +81,7 @@ class ImageBatch:
             pixels=self.pixels[index],
             valid=self.valid[index.to(self.valid.device)],
             frames=tuple(self.frames[i] for i in indices),
-            crops=tuple(self.crops[i] for i in indices),
+            letterboxes=tuple(self.letterboxes[i] for i in indices),
             is_ordered=self.is_ordered,
         )
 

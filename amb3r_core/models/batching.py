@@ -12,7 +12,7 @@ from torch import Tensor
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.api import ImageBatch, InputSpec
 from amb3r_core.progress import Monitor, silent, track
-from amb3r_core.scene.camera import Crop
+from amb3r_core.scene.camera import Letterbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +40,14 @@ def choose_grid(sizes: Sequence[tuple[int, int]], spec: InputSpec) -> tuple[int,
     return ceil(height / multiple) * multiple, ceil(width / multiple) * multiple
 
 
-def choose_crop(size: tuple[int, int], grid: tuple[int, int], *, fill: bool) -> Crop:
+def choose_letterbox(size: tuple[int, int], grid: tuple[int, int], *, fill: bool) -> Letterbox:
     """Where an image of (width, height) goes in the grid (height, width): all of it if `fill`, else centred in its own shape."""
     height, width = grid
     if fill:
-        return Crop(x=0, y=0, width=width, height=height)
+        return Letterbox(x=0, y=0, width=width, height=height)
     scale = min(width / size[0], height / size[1])
     w, h = min(round(size[0] * scale), width) or 1, min(round(size[1] * scale), height) or 1
-    return Crop(x=(width - w) // 2, y=(height - h) // 2, width=w, height=h)
+    return Letterbox(x=(width - w) // 2, y=(height - h) // 2, width=w, height=h)
 
 
 def choose_layout(sizes: Sequence[tuple[int, int]], spec: InputSpec) -> Layout:
@@ -71,30 +71,30 @@ def prepare(
     sizes = [(frame.width, frame.height) for frame in frames]
     layout = layout or choose_layout(sizes, spec)
     grid = layout.grid
-    crops = tuple(choose_crop(size, grid, fill=_scaled(size, spec.long_side_px) == layout.fill_size) for size in sizes)
+    letterboxes = tuple(choose_letterbox(size, grid, fill=_scaled(size, spec.long_side_px) == layout.fill_size) for size in sizes)
     pixels = torch.zeros(len(frames), 3, *grid)
     valid = torch.zeros(len(frames), *grid, dtype=torch.bool)
     for index, frame in enumerate(track(frames, monitor, stage="load images", total=len(frames))):
-        rows, columns = crops[index].slices
-        pixels[index, :, rows, columns] = resized_pixels(frame, crops[index])
-        valid[index, rows, columns] = resized_mask(frame, crops[index])
-    return ImageBatch(pixels=pixels, valid=valid, frames=tuple(frames), crops=crops, is_ordered=is_ordered)
+        rows, columns = letterboxes[index].slices
+        pixels[index, :, rows, columns] = resized_pixels(frame, letterboxes[index])
+        valid[index, rows, columns] = resized_mask(frame, letterboxes[index])
+    return ImageBatch(pixels=pixels, valid=valid, frames=tuple(frames), letterboxes=letterboxes, is_ordered=is_ordered)
 
 
-def resized_pixels(frame: Frame, crop: Crop) -> Tensor:
-    """The whole frame (3, h, w) float32 in [0, 1] at the crop's size, area-filtered; corners stay on corners."""
+def resized_pixels(frame: Frame, letterbox: Letterbox) -> Tensor:
+    """The whole frame (3, h, w) float32 in [0, 1] at the letterbox's size, area-filtered; corners stay on corners."""
     image = Image.fromarray(frame.decode())
-    if image.size != (crop.width, crop.height):
-        image = image.resize((crop.width, crop.height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if image.size != (letterbox.width, letterbox.height):
+        image = image.resize((letterbox.width, letterbox.height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return torch.as_tensor(np.array(image)).permute(2, 0, 1).float() / 255.0
 
 
-def resized_mask(frame: Frame, crop: Crop) -> Tensor:
+def resized_mask(frame: Frame, letterbox: Letterbox) -> Tensor:
     """True (h, w) where every original pixel under the grid pixel may be used."""
     if frame.decode_mask is None:
-        return torch.ones(crop.height, crop.width, dtype=torch.bool)
+        return torch.ones(letterbox.height, letterbox.width, dtype=torch.bool)
     mask = Image.fromarray(frame.decode_mask().astype(np.uint8) * 255)
-    small = mask.resize((crop.width, crop.height), Image.Resampling.BOX)
+    small = mask.resize((letterbox.width, letterbox.height), Image.Resampling.BOX)
     return torch.as_tensor(np.array(small)) == 255
 
 

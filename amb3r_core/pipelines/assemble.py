@@ -50,7 +50,7 @@ def assemble(batch: ImageBatch, prediction: Prediction, *, provenance: Provenanc
 
 
 def _view(batch: ImageBatch, prediction: Prediction, index: int) -> View:
-    frame, crop = batch.frames[index], batch.crops[index]
+    frame, letterbox = batch.frames[index], batch.letterboxes[index]
     camera = frame.camera
     if camera is None:
         height, width = batch.grid
@@ -58,14 +58,14 @@ def _view(batch: ImageBatch, prediction: Prediction, index: int) -> View:
         grid = PinholeCamera(
             width=width, height=height, fx=float(K[0, 0]), fy=float(K[1, 1]), cx=float(K[0, 2]), cy=float(K[1, 2])
         )
-        camera = grid.unmapped(crop, frame.width, frame.height)
+        camera = grid.unmapped(letterbox, frame.width, frame.height)
     return View(
         name=frame.name,
         path=str(frame.path) if frame.path and frame.is_upright_file else None,
         mask_path=str(frame.mask_path) if frame.mask_path else None,
         camera=camera,
         cam_to_world=float64_array(prediction.cam_to_world[index]),
-        crop=crop,
+        letterbox=letterbox,
         timestamp_s=frame.timestamp_s,
     )
 

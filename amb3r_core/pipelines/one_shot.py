@@ -24,7 +24,7 @@ def run_one_shot(model: ReconstructionModel, frames: FrameList, *, version: str,
     provenance = Provenance(
         model=model.name,
         version=version,
-        pipeline="one_shot",
+        pipeline="one-shot",
         weights=model.weights,
         config=dict(prediction.details),
         seconds={"load images": loaded - started, "model": predicted - loaded},

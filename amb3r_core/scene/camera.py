@@ -46,33 +46,33 @@ class PinholeCamera:
         y = ((np.arange(self.height) - self.cy) / self.fy).astype(np.float32)
         return np.stack([z * x[None, :], z * y[:, None], z], axis=-1)
 
-    def mapped(self, crop: "Crop", width: int, height: int) -> "PinholeCamera":
-        """The camera of a (height, width) grid into which this camera's whole image was resized at `crop`."""
-        scale_x, scale_y = crop.width / self.width, crop.height / self.height
+    def mapped(self, letterbox: "Letterbox", width: int, height: int) -> "PinholeCamera":
+        """The camera of a (height, width) grid into which this camera's whole image was resized at `letterbox`."""
+        scale_x, scale_y = letterbox.width / self.width, letterbox.height / self.height
         return PinholeCamera(
             width=width,
             height=height,
             fx=self.fx * scale_x,
             fy=self.fy * scale_y,
-            cx=(self.cx + 0.5) * scale_x + crop.x - 0.5,
-            cy=(self.cy + 0.5) * scale_y + crop.y - 0.5,
+            cx=(self.cx + 0.5) * scale_x + letterbox.x - 0.5,
+            cy=(self.cy + 0.5) * scale_y + letterbox.y - 0.5,
         )
 
-    def unmapped(self, crop: "Crop", width: int, height: int) -> "PinholeCamera":
+    def unmapped(self, letterbox: "Letterbox", width: int, height: int) -> "PinholeCamera":
         """The camera of the original (height, width) image, given this camera of the grid; undoes `mapped`."""
-        scale_x, scale_y = width / crop.width, height / crop.height
+        scale_x, scale_y = width / letterbox.width, height / letterbox.height
         return PinholeCamera(
             width=width,
             height=height,
             fx=self.fx * scale_x,
             fy=self.fy * scale_y,
-            cx=(self.cx + 0.5 - crop.x) * scale_x - 0.5,
-            cy=(self.cy + 0.5 - crop.y) * scale_y - 0.5,
+            cx=(self.cx + 0.5 - letterbox.x) * scale_x - 0.5,
+            cy=(self.cy + 0.5 - letterbox.y) * scale_y - 0.5,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crop:
+class Letterbox:
     """Where the whole original image lies inside a dense grid, in whole grid pixels; the rest of the grid is padding."""
 
     x: int
@@ -82,7 +82,7 @@ class Crop:
 
     def __post_init__(self) -> None:
         if self.x < 0 or self.y < 0 or self.width < 1 or self.height < 1:
-            raise ValueError(f"a crop needs a positive size at a non-negative place: {self}")
+            raise ValueError(f"a letterbox needs a positive size at a non-negative place: {self}")
 
     @property
     def slices(self) -> tuple[slice, slice]:

@@ -140,7 +140,7 @@ def score_depth(
     for index, view in enumerate(reconstruction.views):
         truth = truth_m.get(PurePosixPath(view.name).stem)
         if truth is not None:
-            cut = view.crop.slices
+            cut = view.letterbox.slices
             depth = resize_nearest(np.asarray(dense.depth[index])[cut], truth.shape)
             confidence = resize_nearest(np.asarray(dense.confidence[index])[cut], truth.shape)
             known = (truth > MIN_DEPTH_M) & (truth < MAX_DEPTH_M)

@@ -96,7 +96,7 @@ def view_points(reconstruction: Reconstruction, index: int, config: FusionConfig
         raise InputError("this scene holds cameras only: without depth there are no points to fuse")
     view, camera = reconstruction.views[index], reconstruction.dense_camera(index)
     depth, confidence = np.asarray(dense.depth[index]), np.asarray(dense.confidence[index])
-    depth = np.where(_in_crop(depth.shape, view.crop.slices), depth, np.float32(0))
+    depth = np.where(_in_letterbox(depth.shape, view.letterbox.slices), depth, np.float32(0))
     keep = (depth > 0) & (confidence >= min_confidence)
     keep &= ~depth_edges(depth, config.max_depth_jump)
     keep &= ~grazing_pixels(camera, depth, config.max_grazing_deg)
@@ -109,7 +109,7 @@ def view_points(reconstruction: Reconstruction, index: int, config: FusionConfig
     )
 
 
-def _in_crop(shape: tuple[int, ...], slices: tuple[slice, slice]) -> Mask:
+def _in_letterbox(shape: tuple[int, ...], slices: tuple[slice, slice]) -> Mask:
     mask = np.zeros(shape, dtype=np.bool_)
     mask[slices] = True
     return mask
@@ -155,7 +155,7 @@ def _median_footprint(reconstruction: Reconstruction, dense: Dense) -> float:
 
 def _sampled(maps: Float32, dense: Dense, reconstruction: Reconstruction, index: int) -> Float32:
     """Values (S,) of one view's map at evenly spread pixels whose depth is known."""
-    rows, columns = reconstruction.views[index].crop.slices
+    rows, columns = reconstruction.views[index].letterbox.slices
     some = (slice(rows.start, rows.stop, STATISTICS_STEP), slice(columns.start, columns.stop, STATISTICS_STEP))
     known = dense.depth[index][some] > 0
     return maps[index][some][known]

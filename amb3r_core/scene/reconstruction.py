@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import check_rigid, transform_points
 
@@ -22,14 +22,14 @@ class View:
 
     name: unique in the scene, with a suffix, as a path with forward slashes relative to the images folder.
     path: the upright image file, or None when no file holds it. camera: of the ORIGINAL upright image.
-    cam_to_world (4, 4) float64. crop: where that image lies in the dense grid. mask_path: image file, 0 = ignore.
+    cam_to_world (4, 4) float64. letterbox: where that image lies in the dense grid. mask_path: image file, 0 = ignore.
     timestamp_s: seconds from the start of the video, None for photos.
     """
 
     name: str
     camera: PinholeCamera
     cam_to_world: Float64
-    crop: Crop
+    letterbox: Letterbox
     path: str | None = None
     mask_path: str | None = None
     is_keyframe: bool = True
@@ -45,7 +45,7 @@ class View:
 
     def dense_camera(self, width: int, height: int) -> PinholeCamera:
         """The camera of the dense grid (height, width) this view's depth lives on."""
-        return self.camera.mapped(self.crop, width, height)
+        return self.camera.mapped(self.letterbox, width, height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,13 +130,13 @@ class WeightsInfo:
 class Provenance:
     """How a reconstruction was made; carried into every export.
 
-    model: registry name. pipeline: "one_shot", "vo", "sfm". weights: None for a model that needs none.
+    model: registry name. pipeline: "one-shot", "vo", "sfm". weights: None for a model that needs none.
     config: JSON values only. seconds: wall time per stage.
     """
 
     model: str
     version: str
-    pipeline: str = "one_shot"
+    pipeline: str = "one-shot"
     weights: WeightsInfo | None = None
     config: Mapping[str, object] = field(default_factory=dict[str, object])
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -177,13 +177,13 @@ class Reconstruction:
             raise ValueError(f"view names must be unique: {', '.join(doubled)}")
         if self.dense is not None:
             for view in self.views:
-                self._check_crop(view, self.dense)
+                self._check_letterbox(view, self.dense)
 
     @staticmethod
-    def _check_crop(view: View, dense: Dense) -> None:
-        crop = view.crop
-        if crop.x + crop.width > dense.width or crop.y + crop.height > dense.height:
-            raise ValueError(f"crop of view {view.name!r} leaves the dense grid {dense.width}x{dense.height}: {crop}")
+    def _check_letterbox(view: View, dense: Dense) -> None:
+        letterbox = view.letterbox
+        if letterbox.x + letterbox.width > dense.width or letterbox.y + letterbox.height > dense.height:
+            raise ValueError(f"letterbox of view {view.name!r} leaves the dense grid {dense.width}x{dense.height}: {letterbox}")
 
     @property
     def n_views(self) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.scene.arrays import Float32, Float64, Floats
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.reconstruction import Reconstruction
 
 Mask = NDArray[np.bool_]
@@ -29,7 +29,7 @@ class DepthView:
     camera: PinholeCamera
     world_to_cam: Float64
     depth: Float32
-    crop: Crop
+    letterbox: Letterbox
 
     @staticmethod
     def of(reconstruction: Reconstruction, index: int) -> "DepthView":
@@ -38,7 +38,7 @@ class DepthView:
         dense, view = reconstruction.dense, reconstruction.views[index]
         if dense is None:
             raise ValueError("this reconstruction holds cameras only, no dense maps")
-        return DepthView(camera, view.world_to_cam, np.asarray(dense.depth[index]), view.crop)
+        return DepthView(camera, view.world_to_cam, np.asarray(dense.depth[index]), view.letterbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,13 @@ def sight(view: DepthView, points: Floats, *, tolerance: float, free_space_toler
 
 def _inside(view: DepthView, points_cam: Floats) -> tuple[Index, Floats]:
     """Which points (M, 3) fall on a pixel of the view's image, and where on the grid (K, 2)."""
-    camera, crop = view.camera, view.crop
+    camera, letterbox = view.camera, view.letterbox
     near = np.flatnonzero(points_cam[:, 2] > 1e-6)
     x, y, z = points_cam[near].T
     u = camera.fx * x / z + camera.cx
     v = camera.fy * y / z + camera.cy
-    inside = (u >= crop.x - EDGE) & (u <= crop.x + crop.width - 1 + EDGE)
-    inside &= (v >= crop.y - EDGE) & (v <= crop.y + crop.height - 1 + EDGE)
+    inside = (u >= letterbox.x - EDGE) & (u <= letterbox.x + letterbox.width - 1 + EDGE)
+    inside &= (v >= letterbox.y - EDGE) & (v <= letterbox.y + letterbox.height - 1 + EDGE)
     return near[inside], np.stack([u[inside], v[inside]], axis=-1)
 
 
@@ -117,8 +117,8 @@ def overlapping_views(reconstruction: Reconstruction, count: int) -> list[list[i
 def _sample(reconstruction: Reconstruction, index: int) -> Float64:
     """World points of about `SAMPLES_PER_VIEW` evenly spread pixels with known depth (S, 3)."""
     view = DepthView.of(reconstruction, index)
-    rows, columns = view.crop.slices
-    step = max(1, int(np.sqrt(view.crop.width * view.crop.height / SAMPLES_PER_VIEW)))
+    rows, columns = view.letterbox.slices
+    step = max(1, int(np.sqrt(view.letterbox.width * view.letterbox.height / SAMPLES_PER_VIEW)))
     row, column = np.mgrid[rows.start + step // 2 : rows.stop : step, columns.start + step // 2 : columns.stop : step]
     z = view.depth[row, column].astype(np.float64)
     known = z > 0
@@ -141,6 +141,6 @@ def _overlap(
     for other, view in enumerate(reconstruction.views):
         if other != index:
             points_cam = points @ world_to_cam[other, :3, :3].T + world_to_cam[other, :3, 3]
-            blind = DepthView(cameras[other], world_to_cam[other], np.zeros((0, 0), dtype=np.float32), view.crop)
+            blind = DepthView(cameras[other], world_to_cam[other], np.zeros((0, 0), dtype=np.float32), view.letterbox)
             scores[other] = worth[other][_inside(blind, points_cam)[0]].sum()
     return scores

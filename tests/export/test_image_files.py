@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError
-from amb3r_core.export.image_files import crop_camera, place_images
+from amb3r_core.export.image_files import grid_image_camera, place_images
 from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import fake_room
 
@@ -45,12 +45,12 @@ def test_a_view_without_a_file_gets_the_dense_colours_and_their_camera(tmp_path:
     assert [image.name for image in placed] == ["a.png", "b.png"]
     with Image.open(tmp_path / "b.png") as image:
         colours = np.asarray(image)
-    crop = scene.views[1].crop
-    assert np.array_equal(colours, scene.dense.rgb[1][crop.slices])
-    assert (placed[1].camera.width, placed[1].camera.height) == (crop.width, crop.height)
+    letterbox = scene.views[1].letterbox
+    assert np.array_equal(colours, scene.dense.rgb[1][letterbox.slices])
+    assert (placed[1].camera.width, placed[1].camera.height) == (letterbox.width, letterbox.height)
     point = np.array([0.2, -0.1, 2.0])
     on_grid = scene.dense_camera(1).project(point)
-    assert np.allclose(crop_camera(scene.views[1]).project(point), on_grid - [crop.x, crop.y])
+    assert np.allclose(grid_image_camera(scene.views[1]).project(point), on_grid - [letterbox.x, letterbox.y])
 
 
 def test_two_photos_that_would_get_one_name_keep_both(tmp_path: Path):

@@ -67,10 +67,10 @@ def test_every_frame_has_its_own_intrinsics_and_none_are_global(scene, folder: P
 
 def test_depth_is_millimetres_over_the_whole_photo_without_the_padding(scene, folder: Path):
     for index, frame in enumerate(transforms(folder)["frames"]):
-        crop = scene.views[index].crop
+        letterbox = scene.views[index].letterbox
         depth = pixels(folder / frame["depth_file_path"])
-        assert depth.shape == (crop.height, crop.width)
-        assert np.abs(depth / 1000 - scene.dense.depth[index][crop.slices]).max() <= 0.0005 + 1e-6
+        assert depth.shape == (letterbox.height, letterbox.width)
+        assert np.abs(depth / 1000 - scene.dense.depth[index][letterbox.slices]).max() <= 0.0005 + 1e-6
 
 
 def test_depth_that_sixteen_bits_cannot_hold_is_unknown():

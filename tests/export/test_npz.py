@@ -20,7 +20,7 @@ def test_numpy_reads_every_array_without_pickle(tmp_path: Path):
         assert np.array_equal(arrays["rgb"], SCENE.dense.rgb)
         assert np.array_equal(arrays["cam_to_world"], SCENE.cam_to_world)
         assert arrays["names"].tolist() == [view.name for view in SCENE.views]
-        assert arrays["crop"][1].tolist() == [14, 0, 36, 48]
+        assert arrays["letterbox"][1].tolist() == [14, 0, 36, 48]
         assert arrays["original_size"][0].tolist() == [128, 96]
         assert np.isnan(arrays["timestamps_s"]).all()
         assert (str(arrays["scale_kind"]), str(arrays["scale_source"])) == ("metric", "made to measure")

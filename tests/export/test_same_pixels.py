@@ -100,13 +100,15 @@ def npz_reader(path: Path) -> Projector:
 
 
 def npz_grid_reader(path: Path) -> Projector:
-    """Through the dense grid: crop and size lead back to the original's pixels."""
+    """Through the dense grid: letterbox and size lead back to the original's pixels."""
     with np.load(path) as arrays:
-        poses, intrinsics, crops, sizes = (arrays[key] for key in ("cam_to_world", "intrinsics", "crop", "original_size"))
+        poses, intrinsics, letterboxes, sizes = (
+            arrays[key] for key in ("cam_to_world", "intrinsics", "letterbox", "original_size")
+        )
 
     def project(index: int, points: np.ndarray) -> np.ndarray:
         on_grid = pinhole(transformed(np.linalg.inv(poses[index]), points), intrinsics[index]) + 0.5
-        return (on_grid - crops[index, :2]) * sizes[index] / crops[index, 2:]
+        return (on_grid - letterboxes[index, :2]) * sizes[index] / letterboxes[index, 2:]
 
     return project
 

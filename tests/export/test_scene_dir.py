@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import FormatError, InputError, ResourceError
-from amb3r_core.export.scene_dir import count_points, load_cloud, load_scene, save_scene, write_scene
+from amb3r_core.export.scene_dir import count_points, load_cloud, load_scene, save_scene, write_scene_folder
 from amb3r_core.scene.fusion import fuse
 from amb3r_core.scene.reconstruction import Reconstruction, Scale, VideoSource
 from amb3r_core.storage.staging import staged_folder
@@ -36,7 +36,7 @@ def assert_same(a: Reconstruction, b: Reconstruction) -> None:
         assert np.array_equal(view_a.cam_to_world, view_b.cam_to_world)
         pose = np.eye(4)
         assert replace(view_a, cam_to_world=pose).camera == replace(view_b, cam_to_world=pose).camera
-        for name in ("name", "crop", "path", "mask_path", "is_keyframe", "timestamp_s"):
+        for name in ("name", "letterbox", "path", "mask_path", "is_keyframe", "timestamp_s"):
             assert getattr(view_a, name) == getattr(view_b, name)
     for name in ("scale", "provenance", "unregistered", "up_world", "video"):
         assert getattr(a, name) == getattr(b, name)
@@ -102,7 +102,7 @@ def test_the_file_keeps_the_contract_with_its_hosts(tmp_path: Path):
 
 def test_photos_inside_the_folder_are_named_relative_to_it_and_move_with_it(tmp_path: Path):
     with staged_folder(tmp_path / "scene") as folder:
-        write_scene(fake_room(2, images_folder=folder / "images").reconstruction, folder)
+        write_scene_folder(fake_room(2, images_folder=folder / "images").reconstruction, folder)
     document = json.loads((tmp_path / "scene" / "scene.amb3r").read_text())
     assert [view["image"] for view in document["views"]] == ["images/photo_000.png", "images/photo_001.png"]
     (tmp_path / "scene").rename(tmp_path / "moved")
@@ -111,7 +111,7 @@ def test_photos_inside_the_folder_are_named_relative_to_it_and_move_with_it(tmp_
 
 def test_overwriting_a_scene_keeps_the_photos_inside_it(tmp_path: Path):
     with staged_folder(tmp_path / "scene") as folder:
-        write_scene(fake_room(2, images_folder=folder / "images").reconstruction, folder)
+        write_scene_folder(fake_room(2, images_folder=folder / "images").reconstruction, folder)
     loaded = load_scene(tmp_path / "scene")
     save_scene(loaded.scaled(2.0, loaded.scale), tmp_path / "scene", overwrite=True)
     again = load_scene(tmp_path / "scene")

@@ -8,7 +8,7 @@ import pytest
 from amb3r_core.errors import AlignmentError, InputError
 from amb3r_core.inputs.exif import GpsFix
 from amb3r_core.jobs.scale import MeasuredDistance, local_metres, scale_by_distance, scale_by_gps, scale_by_poses
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.conventions import rigid
 from amb3r_core.scene.geometry import Sim3
 from amb3r_core.scene.reconstruction import Provenance, Reconstruction, Scale, UnregisteredView, View
@@ -19,7 +19,12 @@ CENTRES = np.random.default_rng(3).normal(size=(8, 3)) * [5, 4, 1]
 
 def scene(factor: float = 1.0) -> Reconstruction:
     views = tuple(
-        View(name=f"v{k}.jpg", camera=CAMERA, cam_to_world=rigid(np.eye(3), c * factor), crop=Crop(x=0, y=0, width=8, height=6))
+        View(
+            name=f"v{k}.jpg",
+            camera=CAMERA,
+            cam_to_world=rigid(np.eye(3), c * factor),
+            letterbox=Letterbox(x=0, y=0, width=8, height=6),
+        )
         for k, c in enumerate(CENTRES)
     )
     lost = (UnregisteredView(name="lost.jpg", reason="no features"),)

@@ -5,7 +5,7 @@ import torch
 
 from amb3r_core.inputs.images import frames_from_arrays
 from amb3r_core.models.api import InputSpec
-from amb3r_core.models.batching import choose_crop, choose_grid, prepare
+from amb3r_core.models.batching import choose_grid, choose_letterbox, prepare
 from amb3r_core.scene.camera import PinholeCamera
 
 SPEC = InputSpec(long_side_px=56, multiple_px=14)
@@ -33,13 +33,13 @@ def test_small_images_are_not_enlarged() -> None:
 
 def test_a_point_lands_on_the_same_place_of_the_resized_image() -> None:
     camera = PinholeCamera(width=200, height=100, fx=150, fy=160, cx=95, cy=52)
-    crop = choose_crop((200, 100), (70, 70), fill=False)
-    grid = camera.mapped(crop, 70, 70)
+    letterbox = choose_letterbox((200, 100), (70, 70), fill=False)
+    grid = camera.mapped(letterbox, 70, 70)
     points = np.random.default_rng(0).uniform([-0.5, -0.3, 1], [0.5, 0.3, 3], (50, 3))
     original, small = camera.project(points), grid.project(points)
-    scale = np.array([crop.width / 200, crop.height / 100])
-    assert np.allclose((original + 0.5) * scale + [crop.x, crop.y] - 0.5, small)
-    back = grid.unmapped(crop, 200, 100)
+    scale = np.array([letterbox.width / 200, letterbox.height / 100])
+    assert np.allclose((original + 0.5) * scale + [letterbox.x, letterbox.y] - 0.5, small)
+    back = grid.unmapped(letterbox, 200, 100)
     assert np.allclose([back.fx, back.fy, back.cx, back.cy], [150, 160, 95, 52])
 
 

@@ -47,7 +47,7 @@ def test_every_pipeline_runs_and_says_so(pipeline, tmp_path):
     result = run_pipeline(model, SCENE.frames(), replace(AUTO, pipeline=pipeline), tmp_path, silent)
     assert result.reconstruction.n_views == 14
     assert result.reconstruction.provenance.notes[0].startswith("pipeline: ")
-    assert result.reconstruction.provenance.pipeline == {"auto": "one_shot", "one-shot": "one_shot"}.get(pipeline, pipeline)
+    assert result.reconstruction.provenance.pipeline == ("one-shot" if pipeline == "auto" else pipeline)
 
 
 def test_a_free_choice_that_does_not_fit_memory_goes_through_in_windows(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.conventions import quaternion_from_rotation, rigid, rotation_from_quaternion
 from amb3r_core.scene.evaluate import score_depth, score_poses
 from amb3r_core.scene.geometry import Sim3
@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def scene(poses: list[np.ndarray], depth: np.ndarray | None = None, confidence: np.ndarray | None = None) -> Reconstruction:
-    whole = Crop(x=0, y=0, width=30, height=20)
-    views = tuple(View(name=f"{k:03d}.jpg", camera=CAMERA, cam_to_world=pose, crop=whole) for k, pose in enumerate(poses))
+    whole = Letterbox(x=0, y=0, width=30, height=20)
+    views = tuple(View(name=f"{k:03d}.jpg", camera=CAMERA, cam_to_world=pose, letterbox=whole) for k, pose in enumerate(poses))
     dense = None
     if depth is not None:
         confidence = np.full_like(depth, 2.0) if confidence is None else confidence

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.conventions import rigid, rotation_from_quaternion
 from amb3r_core.scene.geometry import transform_points
@@ -13,21 +13,21 @@ from amb3r_core.scene.reconstruction import Dense, Scale, View
 from tests.fakes import fake_provenance, fake_room
 
 CAMERA = PinholeCamera(width=640, height=480, fx=500.0, fy=520.0, cx=310.25, cy=251.5)
-CROP = Crop(x=3, y=0, width=36, height=48)
+LETTERBOX = Letterbox(x=3, y=0, width=36, height=48)
 
 
 def test_unmapping_a_camera_undoes_mapping_it():
-    back = CAMERA.mapped(CROP, 42, 48).unmapped(CROP, 640, 480)
+    back = CAMERA.mapped(LETTERBOX, 42, 48).unmapped(LETTERBOX, 640, 480)
     assert np.allclose(back.K, CAMERA.K, atol=1e-9)
     assert (back.width, back.height) == (640, 480)
 
 
-def test_the_image_corner_stays_the_corner_of_its_crop():
+def test_the_image_corner_stays_the_corner_of_its_letterbox():
     points = np.array([[0.1, -0.2, 1.5], [-0.3, 0.1, 2.0]])
     original = CAMERA.project(points)
-    mapped = CAMERA.mapped(CROP, 42, 48).project(points)
-    scale = np.array([CROP.width / 640, CROP.height / 480])
-    assert np.allclose(mapped, (original + 0.5) * scale + [CROP.x, CROP.y] - 0.5)
+    mapped = CAMERA.mapped(LETTERBOX, 42, 48).project(points)
+    scale = np.array([LETTERBOX.width / 640, LETTERBOX.height / 480])
+    assert np.allclose(mapped, (original + 0.5) * scale + [LETTERBOX.x, LETTERBOX.y] - 0.5)
 
 
 def test_projecting_undoes_unprojecting():
@@ -55,10 +55,10 @@ def test_an_impossible_camera_is_refused(wrong: dict[str, float]):
 
 def test_a_pose_that_is_no_rotation_is_refused():
     with pytest.raises(ValueError, match=r"cam_to_world of view 'a\.png' is not a rigid transform"):
-        View(name="a.png", camera=CAMERA, cam_to_world=2.0 * np.eye(4), crop=CROP)
+        View(name="a.png", camera=CAMERA, cam_to_world=2.0 * np.eye(4), letterbox=LETTERBOX)
     mirrored = np.diag([1.0, 1.0, -1.0, 1.0])
     with pytest.raises(ValueError, match="no rotation"):
-        View(name="a.png", camera=CAMERA, cam_to_world=mirrored, crop=CROP)
+        View(name="a.png", camera=CAMERA, cam_to_world=mirrored, letterbox=LETTERBOX)
 
 
 def test_points_lie_on_the_surfaces_the_depth_was_measured_on():
@@ -96,11 +96,11 @@ def test_two_views_cannot_have_one_name():
         replace(scene, views=(scene.views[0], scene.views[0]))
 
 
-def test_dense_maps_belong_to_the_views_and_the_views_crops_to_the_maps():
+def test_dense_maps_belong_to_the_views_and_the_views_letterboxes_to_the_maps():
     scene = fake_room(2).reconstruction
     with pytest.raises(ValueError, match="dense has 2 views but the scene has 1"):
         replace(scene, views=scene.views[:1])
-    wide = replace(scene.views[0], crop=Crop(x=1, y=0, width=64, height=48))
+    wide = replace(scene.views[0], letterbox=Letterbox(x=1, y=0, width=64, height=48))
     with pytest.raises(ValueError, match="leaves the dense grid 64x48"):
         replace(scene, views=(wide, scene.views[1]))
 
@@ -150,4 +150,4 @@ def test_a_choice_of_points_keeps_their_fields_together():
 
 def test_a_relative_scale_is_not_metric():
     assert not Scale(kind="relative", source="none").is_metric
-    assert fake_provenance().pipeline == "one_shot"
+    assert fake_provenance().pipeline == "one-shot"

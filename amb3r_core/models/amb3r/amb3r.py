@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from amb3r_core.models.amb3r.config import ModelConfig
 from amb3r_core.models.amb3r.decoder import Aggregator, DecoderTaps, Injection
-from amb3r_core.models.amb3r.dense import DenseHead, DenseMaps, depth_activation, point_activation
+from amb3r_core.models.amb3r.dense import DenseHead, DenseHeadOutput, depth_activation, point_activation
 from amb3r_core.models.amb3r.encoder import EncoderTokens
 from amb3r_core.models.amb3r.heads import CameraHead
 from amb3r_core.models.amb3r.scale import ScaleHead
@@ -143,7 +143,7 @@ class Amb3rNetwork(nn.Module):
         if Outputs.DEPTH in outputs:
             scale_head = self.front_end.metric_scale_projector
             summarize = None if scale_head is None else scale_head.depth_vectors
-            maps: DenseMaps = model.depth_head(patch_taps, grid, summarize=summarize)
+            maps: DenseHeadOutput = model.depth_head(patch_taps, grid, summarize=summarize)
             if scale_head is not None and maps.summary is not None:
                 median_depth_m = scale_head(maps.summary, _scale_tokens(tokens)).unflatten(0, scenes)
                 result = replace(result, median_depth_m=median_depth_m)
@@ -157,6 +157,6 @@ def _scale_tokens(tokens: EncoderTokens) -> Tensor:
     return torch.cat([tokens.patches, tokens.cls[:, :, None], tokens.registers], dim=2).flatten(0, 1)
 
 
-def _pixel_map(maps: DenseMaps, scenes: tuple[int, ...]) -> PixelMap:
+def _pixel_map(maps: DenseHeadOutput, scenes: tuple[int, ...]) -> PixelMap:
     values, confidence = (torch.unflatten(tensor, 0, scenes) for tensor in (maps.values, maps.confidence))
     return PixelMap(values=values, confidence=confidence)

@@ -20,7 +20,7 @@ class Quirks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DenseConfig:
+class DenseHeadConfig:
     """The DPT head that turns four tapped features into a map per pixel."""
 
     features: int = 256
@@ -67,7 +67,7 @@ class ModelConfig:
     taps: tuple[int, int, int, int] = (4, 11, 17, 23)
     """Decoder pairs whose output the dense heads read."""
     camera: CameraConfig = field(default_factory=CameraConfig)
-    dense: DenseConfig = field(default_factory=DenseConfig)
+    dense: DenseHeadConfig = field(default_factory=DenseHeadConfig)
     scale: ScaleConfig | None = field(default_factory=ScaleConfig)
     """None: no metric-scale head, as in a checkpoint of the front end alone."""
     backend: BackendConfig | None = field(default_factory=BackendConfig)
@@ -120,7 +120,7 @@ def tiny_config(*, quirks: Quirks | None = None) -> ModelConfig:
         decoder_depth=4,
         taps=(0, 1, 2, 3),
         camera=CameraConfig(depth=1, n_heads=4, iterations=2),
-        dense=DenseConfig(features=32, out_channels=(16, 16, 32, 32), hidden=8),
+        dense=DenseHeadConfig(features=32, out_channels=(16, 16, 32, 32), hidden=8),
         scale=ScaleConfig(cnn_channels=(32, 32), token_channels=(32, 32), joint_channels=(32, 16)),
         backend=BackendConfig(
             encoder_channels=width,

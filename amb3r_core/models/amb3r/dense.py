@@ -20,7 +20,7 @@ Summarize = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DenseMaps:
+class DenseHeadOutput:
     """values (F, H, W, C - 1); confidence (F, H, W) >= 1; summary (F, ...) of the features, or nothing when not asked for."""
 
     values: Tensor
@@ -50,7 +50,7 @@ class DenseHead(nn.Module):
         )
         self.scratch = Pyramid(config, out_channels)
 
-    def forward(self, taps: list[Tensor], grid: tuple[int, int], *, summarize: Summarize | None = None) -> DenseMaps:
+    def forward(self, taps: list[Tensor], grid: tuple[int, int], *, summarize: Summarize | None = None) -> DenseHeadOutput:
         """Maps of F views from four features (F, P, 2C) of their patch tokens on a patch grid (rows, columns)."""
         chunk = taps[0].shape[0] if torch.is_grad_enabled() else self.frames_per_chunk
         parts = [
@@ -58,18 +58,18 @@ class DenseHead(nn.Module):
             for chunked in zip(*(torch.split(tap, chunk) for tap in taps), strict=True)
         ]
         summaries = [part.summary for part in parts if part.summary is not None]
-        return DenseMaps(
+        return DenseHeadOutput(
             values=torch.cat([part.values for part in parts]),
             confidence=torch.cat([part.confidence for part in parts]),
             summary=torch.cat(summaries) if summaries else None,
         )
 
-    def _frames(self, taps: list[Tensor], grid: tuple[int, int], summarize: Summarize | None) -> DenseMaps:
+    def _frames(self, taps: list[Tensor], grid: tuple[int, int], summarize: Summarize | None) -> DenseHeadOutput:
         size = (grid[0] * self.patch_size, grid[1] * self.patch_size)
         levels = [self._level(index, tap, grid, size) for index, tap in enumerate(taps)]
         features = self.scratch.fuse(levels)
         out = self.scratch.full_resolution(features, size)
-        return DenseMaps(
+        return DenseHeadOutput(
             values=self.activation(out[:, :-1]).permute(0, 2, 3, 1),
             confidence=1 + out[:, -1].exp(),
             summary=None if summarize is None else summarize(features),

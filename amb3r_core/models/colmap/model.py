@@ -15,9 +15,9 @@ from amb3r_core.inputs.images import Frame, natural_key
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
 from amb3r_core.models.colmap.prediction_cache import keep_answer, load_answer
 from amb3r_core.models.colmap.sfm.photos import Photo
-from amb3r_core.models.colmap.sfm.run import FEATURES, SfmConfig, SharedWork, reconstruct_sparse
+from amb3r_core.models.colmap.sfm.run import FEATURES, SharedWork, SparseConfig, reconstruct_sparse
 from amb3r_core.models.colmap.sfm.sparse import SparseModel, SparseView
-from amb3r_core.models.colmap.stereo.dense import DenseConfig, densify
+from amb3r_core.models.colmap.stereo.dense import StereoConfig, densify
 from amb3r_core.models.colmap.stereo.neighbours import SparseScene
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float64
@@ -73,7 +73,7 @@ class ColmapModel:
         return answer if is_in_order else _reordered(answer, order, keeps_world=_has_poses(batch))
 
     def _solve(self, batch: ImageBatch, scratch: Path, monitor: Monitor) -> Prediction:
-        sfm = SfmConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
+        sfm = SparseConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
         photos = photos_of(batch.frames)
         sparse = reconstruct_sparse(photos, config=sfm, scratch=scratch, shared=self._shared, monitor=monitor)
         placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
@@ -93,7 +93,7 @@ class ColmapModel:
             if k1 != 0.0:
                 pixels[row] = undistort(pixels[row], scene.intrinsics[row], k1)
                 valid[row] = undistort_mask(valid[row], scene.intrinsics[row], k1)
-        depth, confidence = densify(pixels.to(self._config.device), valid.to(self._config.device), scene, DenseConfig(), monitor)
+        depth, confidence = densify(pixels.to(self._config.device), valid.to(self._config.device), scene, StereoConfig(), monitor)
         return depth.cpu(), confidence.cpu()
 
 
@@ -132,7 +132,7 @@ def _has_poses(batch: ImageBatch) -> bool:
 def _batch_key(batch: ImageBatch, config: ColmapConfig) -> str:
     """Names the batch and everything its stages depend on within one job, whose files and version do not change."""
     known = [(frame.name, frame.camera, frame.facts.focal_px, _bytes(frame.cam_to_world)) for frame in batch.frames]
-    return hashlib.sha256(repr((known, batch.grid, batch.is_ordered, config, DenseConfig())).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((known, batch.grid, batch.is_ordered, config, StereoConfig())).encode()).hexdigest()[:16]
 
 
 def _bytes(pose: Float64 | None) -> bytes:
@@ -161,7 +161,7 @@ def _sparse_scene(batch: ImageBatch, sparse: SparseModel, placed: list[int], to_
     poses[:, :3, 3] *= factor
     points = (sparse.points @ to_world[:3, :3].T + to_world[:3, 3]) * factor
     height, width = batch.grid
-    cameras = [sparse.views[index].camera.mapped(batch.crops[index], width, height) for index in placed]
+    cameras = [sparse.views[index].camera.mapped(batch.letterboxes[index], width, height) for index in placed]
     return SparseScene(
         intrinsics=torch.as_tensor(np.array([camera.K for camera in cameras])),
         cam_to_world=torch.as_tensor(poses),
@@ -217,7 +217,7 @@ def _reordered(answer: Prediction, order: list[int], *, keeps_world: bool) -> Pr
 
 def _grid_camera(batch: ImageBatch, sparse: SparseModel, index: int) -> PinholeCamera:
     height, width = batch.grid
-    return sparse.views[index].camera.mapped(batch.crops[index], width, height)
+    return sparse.views[index].camera.mapped(batch.letterboxes[index], width, height)
 
 
 def _details(sparse: SparseModel) -> dict[str, object]:

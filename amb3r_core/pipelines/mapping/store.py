@@ -23,7 +23,7 @@ from amb3r_core.models.api import InputSpec
 from amb3r_core.models.batching import Layout, choose_layout, prepare
 from amb3r_core.pipelines.mapping.windows import Bools, WindowInput
 from amb3r_core.scene.arrays import Float32, UInt8
-from amb3r_core.scene.camera import Crop
+from amb3r_core.scene.camera import Letterbox
 
 Record = dict[str, NDArray[np.generic]]
 NO_SLOT = -1
@@ -169,7 +169,7 @@ class FrameShelf:
         folder.mkdir(parents=True, exist_ok=True)
         self.is_ordered = is_ordered
         self.frames: list[Frame] = []
-        self._crops: dict[int, Crop] = {}
+        self._letterboxes: dict[int, Letterbox] = {}
         self._folder, self._spec, self._layout = folder, spec, layout
         self._rgb: Records | None = None
         self._valid: Records | None = None
@@ -193,16 +193,16 @@ class FrameShelf:
         return WindowInput(
             frames=tuple(frames),
             sources=tuple(self.frames[frame] for frame in frames),
-            crops=tuple(self.crop(frame) for frame in frames),
+            letterboxes=tuple(self.letterbox(frame) for frame in frames),
             rgb=np.stack([self.rgb(frame) for frame in frames]),
             valid=np.stack([self.valid(frame) for frame in frames]),
             is_ordered=self.is_ordered and all(b - a == 1 for a, b in pairwise(frames)),
         )
 
-    def crop(self, frame: int) -> Crop:
+    def letterbox(self, frame: int) -> Letterbox:
         """Where the frame lies in the grid."""
         self._load(frame)
-        return self._crops[frame]
+        return self._letterboxes[frame]
 
     def rgb(self, frame: int) -> UInt8:
         """The picture (H, W, 3) uint8 on the grid."""
@@ -215,13 +215,13 @@ class FrameShelf:
         return np.asarray(self._pictures()[1].read(frame), dtype=np.bool_)
 
     def _load(self, frame: int) -> None:
-        if frame in self._crops:
+        if frame in self._letterboxes:
             return
         batch = prepare([self.frames[frame]], self._spec, layout=self.layout, is_ordered=self.is_ordered)
         rgb, valid = self._pictures()
         rgb.write(frame, uint8_array((batch.pixels[0] * 255.0).round().permute(1, 2, 0)))
         valid.write(frame, uint8_array(batch.valid[0]))
-        self._crops[frame] = batch.crops[0]
+        self._letterboxes[frame] = batch.letterboxes[0]
 
     def _pictures(self) -> tuple[Records, Records]:
         if self._rgb is None or self._valid is None:

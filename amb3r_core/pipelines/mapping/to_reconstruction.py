@@ -142,14 +142,14 @@ def _view(
     scene: SceneMap, shelf: FrameShelf, index: int, similarity: Sim3, *, keyframes: frozenset[int], on_known_poses: bool
 ) -> View:
     """The view of a frame; a known camera and, where the scene lies on the known poses, a known pose come back unchanged."""
-    frame, crop = shelf.frames[index], shelf.crop(index)
+    frame, letterbox = shelf.frames[index], shelf.letterbox(index)
     camera = frame.camera
     if camera is None:
         height, width = shelf.layout.grid
         K = scene.intrinsics(index)
         fx, fy, cx, cy = float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])
         grid = PinholeCamera(width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)
-        camera = grid.unmapped(crop, frame.width, frame.height)
+        camera = grid.unmapped(letterbox, frame.width, frame.height)
     pose = frame.cam_to_world if on_known_poses else None
     if pose is None:
         pose = similarity.apply_pose(scene.pose(index))
@@ -159,7 +159,7 @@ def _view(
         mask_path=str(frame.mask_path) if frame.mask_path else None,
         camera=camera,
         cam_to_world=pose,
-        crop=crop,
+        letterbox=letterbox,
         is_keyframe=index in keyframes,
         timestamp_s=frame.timestamp_s,
     )
@@ -177,7 +177,7 @@ def _dense(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: fl
         known = maps.depth > 0
         depth.write(row, np.where(known, maps.depth * np.float32(factor), np.float32(0.0)))
         confidence.write(row, np.where(known, 1.0 / (1.0 - maps.weight), np.float32(1.0)))
-        rgb.write(row, _colours(scene, shelf, frame))
+        rgb.write(row, _colors(scene, shelf, frame))
     return Dense(
         depth=np.asarray(depth.mapped(len(placed)), dtype=np.float32),
         confidence=np.asarray(confidence.mapped(len(placed)), dtype=np.float32),
@@ -185,7 +185,7 @@ def _dense(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: fl
     )
 
 
-def _colours(scene: SceneMap, shelf: FrameShelf, frame: int) -> UInt8:
+def _colors(scene: SceneMap, shelf: FrameShelf, frame: int) -> UInt8:
     """The picture (H, W, 3), undistorted like the depth."""
     rgb, k1 = shelf.rgb(frame), scene.radial_k1(frame)
     if k1 == 0.0:

@@ -14,7 +14,7 @@ from amb3r_core.inputs.images import Frame
 from amb3r_core.models.api import ImageBatch, Prediction, ReconstructionModel
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
-from amb3r_core.scene.camera import Crop
+from amb3r_core.scene.camera import Letterbox
 
 Bools = NDArray[np.bool_]
 KEPT_WITHIN = 1e-6
@@ -33,7 +33,7 @@ class WindowInput:
 
     frames: tuple[int, ...]
     sources: tuple[Frame, ...]
-    crops: tuple[Crop, ...]
+    letterboxes: tuple[Letterbox, ...]
     rgb: UInt8
     valid: Bools
     is_ordered: bool = False
@@ -45,7 +45,7 @@ class WindowInput:
             pixels=torch.as_tensor(self.rgb).permute(0, 3, 1, 2).float() / 255.0,
             valid=torch.as_tensor(self.valid),
             frames=self.sources,
-            crops=self.crops,
+            letterboxes=self.letterboxes,
             is_ordered=self.is_ordered,
         )
 

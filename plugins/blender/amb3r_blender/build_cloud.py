@@ -64,7 +64,7 @@ def ensure_sliders(cloud: bpy.types.Object, choices: ImportChoices) -> bpy.types
         return modifier
     modifier = cloud.modifiers.new(MODIFIER, "NODES")
     modifier.node_group = nodes.cloud_nodes()
-    compat.set_modifier_input(modifier, nodes.MIN_CONFIDENCE, choices.min_confidence)
+    compat.set_modifier_input(modifier, nodes.MIN_WEIGHT, choices.min_weight)
     compat.set_modifier_input(modifier, nodes.VIEWPORT_SHARE, choices.viewport_share)
     compat.set_modifier_input(modifier, nodes.RADIUS_SCALE, 1.0)
     return modifier

@@ -8,8 +8,8 @@ FROM_MESH_NODES = ".AMB3R Points From Mesh"
 POINT_MATERIAL = "AMB3R Point Colour"
 COLOR, CONFIDENCE, RADIUS, VIEW = "Col", "confidence", "radius", "view_index"
 
-MIN_CONFIDENCE, RADIUS_SCALE, VIEWPORT_SHARE = "Min Confidence", "Radius", "Viewport Share"
-SLIDERS = {MIN_CONFIDENCE: (0.0, 0.0, 1.0), RADIUS_SCALE: (1.0, 0.0, 20.0), VIEWPORT_SHARE: (1.0, 0.0, 1.0)}
+MIN_WEIGHT, RADIUS_SCALE, VIEWPORT_SHARE = "Min Confidence", "Radius", "Viewport Share"
+SLIDERS = {MIN_WEIGHT: (0.0, 0.0, 1.0), RADIUS_SCALE: (1.0, 0.0, 20.0), VIEWPORT_SHARE: (1.0, 0.0, 1.0)}
 """Default, lowest and highest value. Confidence is a weight, (c - 1) / c of the raw confidence, in [0, 1)."""
 
 
@@ -34,7 +34,7 @@ def _wire_cloud(wiring: "_Wiring") -> None:
     start, end = wiring.node("NodeGroupInput"), wiring.node("NodeGroupOutput")
     confidence = wiring.named_attribute(CONFIDENCE)
     inverse = wiring.math("DIVIDE", 1.0, confidence)
-    doubtful = wiring.math("LESS_THAN", wiring.math("SUBTRACT", 1.0, inverse), start.outputs[MIN_CONFIDENCE])
+    doubtful = wiring.math("LESS_THAN", wiring.math("SUBTRACT", 1.0, inverse), start.outputs[MIN_WEIGHT])
     draw = wiring.node("FunctionNodeRandomValue", data_type="FLOAT")
     number = next(socket for socket in draw.outputs if socket.enabled)
     surplus = wiring.math("GREATER_THAN", number, start.outputs[VIEWPORT_SHARE])

@@ -13,7 +13,7 @@ class ImportChoices:
     background_alpha: float = 1.0
     points: bool = True
     max_points: int = 5_000_000
-    min_confidence: float = 0.0
+    min_weight: float = 0.0
     point_radius: float = 0.0
     viewport_share: float = 1.0
     relief: bool = False

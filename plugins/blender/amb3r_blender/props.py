@@ -54,7 +54,7 @@ class ImportOptions:
     max_points: IntProperty(
         name="Max Points", default=5_000_000, min=1, soft_max=50_000_000, description="Take no more points than this, evenly"
     )
-    min_confidence: FloatProperty(
+    min_weight: FloatProperty(
         name="Min Confidence", default=0.0, min=0.0, max=1.0, description="Where the confidence slider starts"
     )
     point_radius: FloatProperty(
@@ -107,7 +107,7 @@ def draw_options(layout: bpy.types.UILayout, options: ImportOptions) -> None:
     layout.use_property_split, layout.use_property_decorate = True, False
     groups = {
         "Cameras": ("cameras", "backgrounds", "background_alpha", "camera_size", "timeline"),
-        "Points": ("points", "max_points", "min_confidence", "point_radius", "viewport_share", "relief"),
+        "Points": ("points", "max_points", "min_weight", "point_radius", "viewport_share", "relief"),
         "Scene": ("up_axis", "scale", "match_colors", "material_preview", "set_render", "set_timeline", "replace"),
     }
     for heading, names in groups.items():

@@ -110,9 +110,9 @@ def _write(
     frames = write_frames(reconstruction, partial, eval_names=config.eval_names, reference=config.images == "reference")
     has_depth = reconstruction.dense is not None and config.depth == "write"
     depths = (
-        write_depths(reconstruction, partial, frames, config.seed.min_confidence, debug=config.depth_debug) if has_depth else None
+        write_depths(reconstruction, partial, frames, config.seed.min_weight, debug=config.depth_debug) if has_depth else None
     )
-    min_weight = config.seed.min_confidence if config.confidence_masks == "write" else None
+    min_weight = config.seed.min_weight if config.confidence_masks == "write" else None
     masks = write_frame_masks(reconstruction, partial, frames, config.mask_radius, min_weight)
     if config.images == "copy":
         _write_downscales(partial, frames, depths.names if depths else (), masks, config.num_downscales)

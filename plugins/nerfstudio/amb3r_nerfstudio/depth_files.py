@@ -71,7 +71,7 @@ def _training_depth(
     dense = reconstruction.dense
     if dense is None:
         raise ValueError("this reconstruction holds cameras only, no dense maps")
-    part = reconstruction.views[index].crop.slices
+    part = reconstruction.views[index].letterbox.slices
     depth, confidence = np.asarray(dense.depth[index])[part], np.asarray(dense.confidence[index])[part]
     steps = depth_steps(depth)
     reasons = np.zeros(depth.shape, dtype=np.uint8)
@@ -92,5 +92,5 @@ def _write_debug(reconstruction: Reconstruction, index: int, steps: NDArray[np.u
     near = np.where(known, steps[known].min() if known.any() else 1, 1) / np.maximum(steps, 1)
     picture = np.repeat((255 * near)[..., None], 3, axis=-1).astype(np.uint8)
     picture[~known] = (160, 0, 0)
-    rgb = np.asarray(dense.rgb[index])[reconstruction.views[index].crop.slices]
+    rgb = np.asarray(dense.rgb[index])[reconstruction.views[index].letterbox.slices]
     write_png(path, np.concatenate([rgb, picture], axis=1))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.errors import InputError
-from amb3r_core.export.image_files import PlacedImage, crop_camera, link_or_copy
+from amb3r_core.export.image_files import PlacedImage, grid_image_camera, link_or_copy
 from amb3r_core.export.nerfstudio import write_masks
 from amb3r_core.export.png import write_png
 from amb3r_core.inputs.images import load_rgb
@@ -58,7 +58,7 @@ def write_frames(
         stem = f"frame_{split}_{index + 1:05d}" if eval_names else f"frame_{index + 1:05d}"
         source = Path(view.path) if view.path is not None and Path(view.path).is_file() else None
         if source is None:
-            name, camera = f"images/{stem}.png", _write_dense_colours(reconstruction, index, folder / f"images/{stem}.png")
+            name, camera = f"images/{stem}.png", _write_dense_colors(reconstruction, index, folder / f"images/{stem}.png")
         elif reference:
             name, camera = str(source.resolve()), view.camera
         else:
@@ -67,12 +67,12 @@ def write_frames(
     return frames
 
 
-def _write_dense_colours(reconstruction: Reconstruction, index: int, target: Path) -> PinholeCamera:
+def _write_dense_colors(reconstruction: Reconstruction, index: int, target: Path) -> PinholeCamera:
     view, dense = reconstruction.views[index], reconstruction.dense
     if dense is None:
         raise InputError(f"view {view.name!r} has no image file ({view.path}) and no dense colours to stand in for it")
-    write_png(target, np.asarray(dense.rgb[index])[view.crop.slices])
-    return crop_camera(view)
+    write_png(target, np.asarray(dense.rgb[index])[view.letterbox.slices])
+    return grid_image_camera(view)
 
 
 def _write_photo(source: Path, view: View, folder: Path, stem: str) -> str:
@@ -146,7 +146,7 @@ def _trusted(reconstruction: Reconstruction, index: int, shape: tuple[int, ...],
     dense = reconstruction.dense
     if dense is None:
         raise InputError("this scene holds cameras only, no confidence to mask by: leave --confidence-masks out")
-    part = reconstruction.views[index].crop.slices
+    part = reconstruction.views[index].letterbox.slices
     known = (np.asarray(dense.depth[index])[part] > 0) & (dense.weight(index)[part] >= min_weight)
     rows, columns = (
         ((np.arange(size) + 0.5) * coarse / size).astype(np.intp) for size, coarse in zip(shape, known.shape, strict=True)

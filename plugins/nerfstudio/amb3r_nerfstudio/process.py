@@ -88,7 +88,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     percent_radius_crop: float = 1.0
     """Mask what lies outside this share of half the diagonal; 1: nothing."""
     confidence_masks: bool = False
-    """Mask pixels without depth or below --min-confidence. Nothing here knows sky from other doubt: --masks takes a sky mask."""
+    """Mask pixels without depth or below --min-weight. Nothing here knows sky from other doubt: --masks takes a sky mask."""
 
     num_downscales: int = 3
     """How often to halve: images_2, images_4, images_8, with depths_N and masks_N."""
@@ -110,7 +110,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     """Most gaussians of splat_init.ply; 0: none."""
     voxel_size: float | None = None
     """Edge of the voxels that thin the points, in the scene's unit; fits the pixels when not given."""
-    min_confidence: float = 0.0
+    min_weight: float = 0.0
     """Points and depth need at least this confidence weight, in [0, 1)."""
     distance_quantile: float = 0.99
     """Share of the points to keep, nearest to their cameras first."""
@@ -208,7 +208,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
                 points=self.points,
                 splats=self.splats,
                 voxel_size=self.voxel_size,
-                min_confidence=self.min_confidence,
+                min_weight=self.min_weight,
                 distance_quantile=self.distance_quantile,
             ),
             num_downscales=self.num_downscales,

@@ -24,14 +24,14 @@ GROWTH_STEPS = 16
 class SeedConfig:
     """points: how many points are wanted. splats: how many gaussians, 0 = none. voxel_size: in scene units, None = fits.
 
-    min_confidence: least confidence weight (c - 1) / c in [0, 1). distance_quantile: share of the points that is kept, nearest to
+    min_weight: least confidence weight (c - 1) / c in [0, 1). distance_quantile: share of the points that is kept, nearest to
     the camera each came from first; far points are the least certain.
     """
 
     points: int = 150_000
     splats: int = MAX_GAUSSIANS
     voxel_size: float | None = None
-    min_confidence: float = 0.0
+    min_weight: float = 0.0
     distance_quantile: float = 0.99
 
 
@@ -47,7 +47,7 @@ def fused_points(
     "confirmed": other views see each point, as seeds should be. "uncontradicted": other views do not see through it, which leaves
     no holes where one view looks alone, as a splat to look at should be.
     """
-    fusion = FusionConfig(min_weight=config.min_confidence, voxel_size=config.voxel_size)
+    fusion = FusionConfig(min_weight=config.min_weight, voxel_size=config.voxel_size)
     if needs == "uncontradicted":
         fusion = replace(fusion, min_agreeing_views=0)
     limit = max(fusion.max_points or 0, 2 * config.points, 2 * config.splats)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.gaussians import gaussian_vertices, normals_world
-from amb3r_core.export.image_files import crop_camera
+from amb3r_core.export.image_files import grid_image_camera
 from amb3r_core.export.ply import Vertices
 from amb3r_core.inputs.images import load_rgb
 from amb3r_core.progress import Monitor, Progress, silent
@@ -125,7 +125,7 @@ def _photo(reconstruction: Reconstruction, index: int) -> tuple[UInt8, PinholeCa
         return load_rgb(Path(view.path)), view.camera
     if dense is None:
         raise InputError(f"view {view.name!r} has no image file and no dense colours")
-    return np.ascontiguousarray(dense.rgb[index][view.crop.slices]), crop_camera(view)
+    return np.ascontiguousarray(dense.rgb[index][view.letterbox.slices]), grid_image_camera(view)
 
 
 def _columns(vertices: Vertices, fields: tuple[str, ...]) -> np.ndarray:

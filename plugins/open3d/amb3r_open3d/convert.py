@@ -9,7 +9,7 @@ import open3d as o3d
 from amb3r_core._version import __version__
 from amb3r_core.errors import InputError
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.geometry import Sim3
 from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
@@ -145,9 +145,10 @@ def scene_from_rgbd(
     if confidence is None:
         confidence = np.where(stacked > 0, np.float32(KNOWN_CONFIDENCE), np.float32(1))
     names = names or [f"{index:05d}.png" for index in range(len(rgb))]
-    crop = Crop(x=0, y=0, width=cameras[0][0].width, height=cameras[0][0].height)
+    letterbox = Letterbox(x=0, y=0, width=cameras[0][0].width, height=cameras[0][0].height)
     views = [
-        View(name=name, camera=camera, cam_to_world=pose, crop=crop) for name, (camera, pose) in zip(names, cameras, strict=True)
+        View(name=name, camera=camera, cam_to_world=pose, letterbox=letterbox)
+        for name, (camera, pose) in zip(names, cameras, strict=True)
     ]
     reconstruction = Reconstruction(
         views=tuple(views),

@@ -26,7 +26,7 @@ FARTHEST_HIDDEN = 2.0
 class MaskDepthOptions(YamlOptions):
     """What stays known.
 
-    min_confidence: least weight in [0, 1). keep_percent: the most confident share of known pixels, over the scene. edges: drop
+    min_weight: least weight in [0, 1). keep_percent: the most confident share of known pixels, over the scene. edges: drop
     pixels beside depth jumps of more than `max_depth_jump` (share of the farther depth). max_grazing_deg: drop surfaces seen at
     more than this angle from their normal; 90 keeps all. min_agreeing_views: how many OTHER views must have a surface within
     `depth_tolerance` (share of depth), asked of the `neighbour_views` that overlap most; lowered to half the number of views. A
@@ -35,7 +35,7 @@ class MaskDepthOptions(YamlOptions):
     depth_max: drop what is farther, in scene units.
     """
 
-    min_confidence: float = 0.0
+    min_weight: float = 0.0
     keep_percent: float = 100.0
     edges: bool = True
     max_depth_jump: float = 0.05
@@ -49,7 +49,7 @@ class MaskDepthOptions(YamlOptions):
 
     def __post_init__(self) -> None:
         wanted = {
-            "min_confidence in [0, 1)": 0.0 <= self.min_confidence < 1.0,
+            "min_weight in [0, 1)": 0.0 <= self.min_weight < 1.0,
             "keep_percent in (0, 100]": 0.0 < self.keep_percent <= 100.0,
             "max_depth_jump > 0": self.max_depth_jump > 0,
             "max_grazing_deg in (0, 90]": 0 < self.max_grazing_deg <= 90,
@@ -67,7 +67,7 @@ class MaskDepthOptions(YamlOptions):
 class MaskDepth(Stage[Scene, Scene]):
     """The same scene with doubtful depth set to 0; cameras, colours and confidences stay.
 
-    >>> MaskDepth(MaskDepthOptions(min_confidence=0.5)).options.edges
+    >>> MaskDepth(MaskDepthOptions(min_weight=0.5)).options.edges
     True
     """
 
@@ -92,7 +92,7 @@ class MaskDepth(Stage[Scene, Scene]):
     def _kept(self, reconstruction: Reconstruction, dense: Dense, index: int, threshold: float) -> Float32:
         options, depth = self.options, np.asarray(dense.depth[index])
         inside = np.zeros(depth.shape, dtype=np.bool_)
-        inside[reconstruction.views[index].crop.slices] = True
+        inside[reconstruction.views[index].letterbox.slices] = True
         keep = inside & (depth > 0) & np.isfinite(depth) & (np.asarray(dense.confidence[index]) >= threshold)
         if options.depth_max is not None:
             keep &= depth <= options.depth_max
@@ -103,7 +103,7 @@ class MaskDepth(Stage[Scene, Scene]):
         return np.where(keep, depth, np.float32(0))
 
     def _least_confidence(self, dense: Dense) -> float:
-        by_weight = 1.0 / (1.0 - self.options.min_confidence)
+        by_weight = 1.0 / (1.0 - self.options.min_weight)
         if self.options.keep_percent >= 100.0:
             return by_weight
         known = np.concatenate(

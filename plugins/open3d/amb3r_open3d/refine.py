@@ -111,7 +111,7 @@ class RefinePoses(Stage[Scene, Scene]):
     ) -> "o3d.pipelines.registration.PoseGraphEdge | None":
         """The measured edge; for views that follow each other the given one when ICP fails, else None."""
         is_next = target == source + 1
-        move = self._coloured_icp(clouds, start, reach, gap)
+        move = self._color_icp(clouds, start, reach, gap)
         if move is None:
             log.info("views %d and %d share too little for ICP", source, target)
             if not is_next:
@@ -124,7 +124,7 @@ class RefinePoses(Stage[Scene, Scene]):
             information = np.eye(6)
         return registration.PoseGraphEdge(source, target, move, information, uncertain=not is_next)
 
-    def _coloured_icp(
+    def _color_icp(
         self, clouds: tuple[o3d.geometry.PointCloud, o3d.geometry.PointCloud], start: Float64, reach: float, gap: float
     ) -> Float64 | None:
         move = start

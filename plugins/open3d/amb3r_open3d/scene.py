@@ -158,7 +158,7 @@ class Scene:
         self,
         *,
         points: Points = "fused",
-        min_confidence: float = 0.0,
+        min_weight: float = 0.0,
         voxel_size: float | None = None,
         normals: bool = False,
         device: str = "CPU:0",
@@ -166,35 +166,35 @@ class Scene:
         """World points with `colors` float32 in [0, 1], `confidence` (weight in [0, 1)) and `frame_id`, all (M, 1) or (M, 3).
 
         points: "fused" keeps what other views confirm, one point per voxel; "pixels" every pixel with depth, in view and row
-        order. min_confidence: least weight in [0, 1). voxel_size in scene units, None: from the data. normals: also unit normals
+        order. min_weight: least weight in [0, 1). voxel_size in scene units, None: from the data. normals: also unit normals
         that face the cameras.
         """
-        cloud = self.core_cloud(points, min_confidence, voxel_size)
+        cloud = self.core_cloud(points, min_weight, voxel_size)
         return to_tensor_cloud(cloud, self._normals(cloud) if normals else None).to(o3d.core.Device(device))
 
     def point_cloud_legacy(
         self,
         *,
         points: Points = "fused",
-        min_confidence: float = 0.0,
+        min_weight: float = 0.0,
         voxel_size: float | None = None,
         normals: bool = False,
     ) -> o3d.geometry.PointCloud:
         """The legacy twin of `point_cloud`: points, colours and normals in float64; it has no place for the rest."""
-        cloud = self.core_cloud(points, min_confidence, voxel_size)
+        cloud = self.core_cloud(points, min_weight, voxel_size)
         return to_legacy_cloud(cloud, self._normals(cloud) if normals else None)
 
-    def core_cloud(self, points: Points = "fused", min_confidence: float = 0.0, voxel_size: float | None = None) -> PointCloud:
+    def core_cloud(self, points: Points = "fused", min_weight: float = 0.0, voxel_size: float | None = None) -> PointCloud:
         """The core's cloud behind `point_cloud`; a fused one is kept for the next call."""
-        if not 0.0 <= min_confidence < 1.0:
-            raise InputError(f"min_confidence is a weight in [0, 1): {min_confidence}")
+        if not 0.0 <= min_weight < 1.0:
+            raise InputError(f"min_weight is a weight in [0, 1): {min_weight}")
         if points == "pixels":
             if voxel_size is not None:
                 raise InputError('voxel_size thins fused points; with points="pixels" every pixel is kept')
-            return all_pixels(self.reconstruction, self.dense, min_confidence)
-        key = (min_confidence, voxel_size)
+            return all_pixels(self.reconstruction, self.dense, min_weight)
+        key = (min_weight, voxel_size)
         if key not in self._fused:
-            config = FusionConfig(min_weight=min_confidence, voxel_size=voxel_size)
+            config = FusionConfig(min_weight=min_weight, voxel_size=voxel_size)
             self._fused[key] = fuse(self.reconstruction, config)
         return self._fused[key]
 

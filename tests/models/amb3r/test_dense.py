@@ -6,7 +6,7 @@ from torch import Tensor
 from amb3r_core.models.amb3r.config import tiny_config
 from amb3r_core.models.amb3r.dense import (
     DenseHead,
-    DenseMaps,
+    DenseHeadOutput,
     Fusion,
     ResidualUnit,
     add_uv,
@@ -18,7 +18,7 @@ from amb3r_core.models.amb3r.dense import (
 GRID = (2, 3)
 
 
-def run(frames_per_chunk: int = 2) -> DenseMaps:
+def run(frames_per_chunk: int = 2) -> DenseHeadOutput:
     config = tiny_config()
     torch.manual_seed(0)
     head = DenseHead(replace(config, dense=replace(config.dense, frames_per_chunk=frames_per_chunk)), 2, depth_activation)

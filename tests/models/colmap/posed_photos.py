@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.models.colmap.sfm.features import Features, feature_path, write_features
 from amb3r_core.models.colmap.sfm.photos import Photo
-from amb3r_core.models.colmap.sfm.run import FEATURES, SfmConfig
+from amb3r_core.models.colmap.sfm.run import FEATURES, SparseConfig
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.conventions import invert
 
@@ -49,7 +49,7 @@ def no_features() -> Features:
 def store(scratch: Path, features: list[Features]) -> list[Photo]:
     """Puts the features where a former run would have left them; the photos cannot be decoded, so nothing else is read."""
     photos = [photo(f"photo{index}.jpg") for index in range(len(features))]
-    config = SfmConfig().feature_config(len(photos))
+    config = SparseConfig().feature_config(len(photos))
     scratch.mkdir(parents=True, exist_ok=True)
     for one, found in zip(photos, features, strict=True):
         write_features(feature_path(scratch / FEATURES, one, config), found, scratch)

@@ -12,7 +12,7 @@ from amb3r_blender.scene_file import read_scene
 from amb3r_blender.scene_text import SceneFileError
 
 from amb3r_core.export.scene_dir import save_scene
-from amb3r_core.scene.camera import Crop, PinholeCamera
+from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import (
     Dense,
@@ -149,7 +149,7 @@ def _reconstruction(photo: Path) -> Reconstruction:
                 name=f"bücher/{index}.jpg",
                 camera=camera,
                 cam_to_world=kit.random_pose(random),
-                crop=Crop(x=1, y=2, width=40, height=30),
+                letterbox=Letterbox(x=1, y=2, width=40, height=30),
                 path=str(photo),
                 timestamp_s=0.25 * index,
             )

@@ -99,7 +99,7 @@ def test_depth_is_exact_to_half_a_millimetre_and_zero_where_it_would_mislead(roo
     scene = room.reconstruction
     for index, frame in enumerate(document(folder)["frames"]):
         steps = pixels(folder / frame["depth_file_path"])
-        truth = scene.dense.depth[index][scene.views[index].crop.slices]
+        truth = scene.dense.depth[index][scene.views[index].letterbox.slices]
         known = steps > 0
         assert np.abs(steps[known] / 1000 - truth[known]).max() <= 0.0005 + 1e-6
         assert 0.8 < known.mean() < 1.0
@@ -117,7 +117,7 @@ def test_doubtful_and_far_depth_is_left_out_and_counted(tmp_path: Path):
     written = write_dataset(
         replace(scene, dense=replace(scene.dense, depth=depth, confidence=confidence)),
         tmp_path / "out",
-        DatasetConfig(seed=SeedConfig(points=100, splats=0, min_confidence=0.5)),
+        DatasetConfig(seed=SeedConfig(points=100, splats=0, min_weight=0.5)),
     )
     assert written.depth.doubtful == pytest.approx(0.25, abs=0.01)
     assert written.depth.too_far == pytest.approx(0.5, abs=0.02)
@@ -150,7 +150,7 @@ def test_confidence_masks_ignore_pixels_without_trusted_depth(room: Room, tmp_pa
     depth[:, :10] = 0.0
     confidence[:, 10:20] = 1.01
     doubtful = replace(room.reconstruction, dense=replace(dense, depth=depth, confidence=confidence))
-    config = DatasetConfig(seed=replace(SEED, min_confidence=0.5), confidence_masks="write", num_downscales=1)
+    config = DatasetConfig(seed=replace(SEED, min_weight=0.5), confidence_masks="write", num_downscales=1)
     write_dataset(doubtful, tmp_path / "out", config)
     for frame in document(tmp_path / "out")["frames"]:
         mask = pixels(tmp_path / "out" / frame["mask_path"])

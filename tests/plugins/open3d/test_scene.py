@@ -45,11 +45,11 @@ def test_fused_points_lie_on_the_walls_and_know_colour_confidence_view_and_norma
 
 
 def test_higher_confidence_means_fewer_points_that_all_have_it(scene: Scene):
-    confident = scene.point_cloud(points="pixels", min_confidence=0.9)
+    confident = scene.point_cloud(points="pixels", min_weight=0.9)
     assert confident.point.confidence.min().item() >= 0.9
     assert 0 < len(confident.point.positions) < len(scene.point_cloud(points="pixels").point.positions)
-    with pytest.raises(InputError, match=r"min_confidence is a weight in \[0, 1\): 3"):
-        scene.point_cloud(min_confidence=3)
+    with pytest.raises(InputError, match=r"min_weight is a weight in \[0, 1\): 3"):
+        scene.point_cloud(min_weight=3)
 
 
 def test_vertex_maps_are_in_pixel_order_and_the_fused_cloud_is_made_once(scene: Scene):

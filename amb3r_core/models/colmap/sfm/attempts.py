@@ -9,7 +9,7 @@ from amb3r_core.errors import ResourceError
 from amb3r_core.models.colmap.sfm.mapping import Float64
 from amb3r_core.models.colmap.sfm.solve import CHOSEN, Attempt, Mapper, load_score, score_path, store_score
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore
-from amb3r_core.models.colmap.sfm.workers import Finished, Job, run_jobs
+from amb3r_core.models.colmap.sfm.workers import Finished, WorkerJob, run_jobs
 from amb3r_core.progress import Monitor, Progress
 
 STAGE = "mapping"
@@ -88,7 +88,7 @@ def finish(winner: AttemptScore, task: MappingTask, seed: int, monitor: Monitor)
     """The winner's score after the last adjustment (`solve.run_finish`); its model is `folder/CHOSEN`."""
     if not score_path(task.folder, CHOSEN).exists():
         request = {"name": winner.name, "keep_poses": bool(task.cam_from_world), "seed": seed, **_common(task)}
-        job = Job(task="finish", name=CHOSEN, folder=task.folder, request=request)
+        job = WorkerJob(task="finish", name=CHOSEN, folder=task.folder, request=request)
         for finished in _run([job], task.folder, 1, monitor, 0, 1):
             if finished.problem:
                 raise ResourceError(f"finishing the model failed ({finished.problem}); see {task.folder / CHOSEN}.log")
@@ -123,7 +123,9 @@ def _rivals(models: Sequence[AttemptScore], best: AttemptScore, share: float) ->
     return [score for score in models if score.support >= (1.0 - share) * best.support]
 
 
-def _run(jobs: Sequence[Job], folder: Path, n_processes: int, monitor: Monitor, done: int, total: int) -> Iterable[Finished]:
+def _run(
+    jobs: Sequence[WorkerJob], folder: Path, n_processes: int, monitor: Monitor, done: int, total: int
+) -> Iterable[Finished]:
     """The jobs as they end, with progress from `done` of `total` on."""
     ended: list[Finished] = []
 
@@ -135,13 +137,13 @@ def _run(jobs: Sequence[Job], folder: Path, n_processes: int, monitor: Monitor, 
         yield finished
 
 
-def _job(attempt: Attempt, task: MappingTask) -> Job:
+def _job(attempt: Attempt, task: MappingTask) -> WorkerJob:
     request = {
         "attempt": {**asdict(attempt), "mapper": attempt.mapper.value},
         "poses": {str(image_id): pose.tolist() for image_id, pose in task.cam_from_world.items()},
         **_common(task),
     }
-    return Job(task="attempt", name=attempt.name, folder=task.folder, request=request)
+    return WorkerJob(task="attempt", name=attempt.name, folder=task.folder, request=request)
 
 
 def _common(task: MappingTask) -> dict[str, object]:

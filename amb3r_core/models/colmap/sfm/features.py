@@ -16,7 +16,7 @@ from PIL import Image
 
 from amb3r_core.errors import ResourceError
 from amb3r_core.models.colmap.sfm.photos import Photo
-from amb3r_core.models.colmap.sfm.workers import Job, run_jobs
+from amb3r_core.models.colmap.sfm.workers import WorkerJob, run_jobs
 from amb3r_core.progress import Monitor, Progress
 
 STAGE = "features"
@@ -132,7 +132,7 @@ def _jobs(
     config: FeatureConfig,
     scratch: Path,
     poll: Callable[[], None],
-) -> Iterator[Job]:
+) -> Iterator[WorkerJob]:
     scratch.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(missing), PHOTOS_PER_JOB):
         targets: dict[str, str] = {}
@@ -141,7 +141,7 @@ def _jobs(
             _write_pixels(photos[index], working_size(photos[index], config), *_pixel_paths(scratch, name))
             targets[name] = str(paths[index])
             poll()
-        yield Job(
+        yield WorkerJob(
             task="features",
             name=f"features-{missing[start]}",
             folder=scratch,

@@ -29,7 +29,7 @@ FEATURES = "features"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SfmConfig:
+class SparseConfig:
     """Options of structure from motion.
 
     is_ordered: the photos are frames of one video, in order. n_processes: worker processes at a time; the result does not
@@ -65,7 +65,7 @@ class SharedWork:
 def reconstruct_sparse(
     photos: Sequence[Photo],
     *,
-    config: SfmConfig | None = None,
+    config: SparseConfig | None = None,
     scratch: Path,
     shared: SharedWork | None = None,
     monitor: Monitor = silent,
@@ -79,7 +79,7 @@ def reconstruct_sparse(
     Raises `InputError` for fewer than two photos, `RegistrationError` when no two photos can be placed together, and whatever
     the monitor raises.
     """
-    config, shared = config or SfmConfig(), shared or SharedWork(scratch / FEATURES)
+    config, shared = config or SparseConfig(), shared or SharedWork(scratch / FEATURES)
     if len(photos) < 2:
         raise InputError(f"{len(photos)} photo given: this model needs at least two that see the same things")
     wanted = config.feature_config(len(photos))

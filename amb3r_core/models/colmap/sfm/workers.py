@@ -23,7 +23,7 @@ OUT_OF_MEMORY_SIGNAL = -9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class WorkerJob:
     """One call of a task in `worker.TASKS`. request: its arguments, as JSON. folder: where it writes and logs."""
 
     task: str
@@ -36,13 +36,13 @@ class Job:
 class Finished:
     """A job that ended. problem: empty, or one line saying how it failed."""
 
-    job: Job
+    job: WorkerJob
     problem: str
 
 
 @dataclass(slots=True)
 class _Running:
-    job: Job
+    job: WorkerJob
     process: subprocess.Popen[bytes]
     log: Path = field(init=False)
 
@@ -50,7 +50,7 @@ class _Running:
         self.log = _log_path(self.job)
 
 
-def run_jobs(jobs: Iterable[Job], n_processes: int, poll: Callable[[], None]) -> Iterator[Finished]:
+def run_jobs(jobs: Iterable[WorkerJob], n_processes: int, poll: Callable[[], None]) -> Iterator[Finished]:
     """Runs the jobs, `n_processes` at a time, and yields each as it ends (in no fixed order).
 
     `jobs` is consumed only as processes become free. `poll` is called a few times a second and may raise to stop everything;
@@ -76,7 +76,7 @@ def run_jobs(jobs: Iterable[Job], n_processes: int, poll: Callable[[], None]) ->
             _stop(entry)
 
 
-def _start(job: Job) -> _Running:
+def _start(job: WorkerJob) -> _Running:
     job.folder.mkdir(parents=True, exist_ok=True)
     request = job.folder / f"{job.name}.request.json"
     request.write_text(json.dumps({"task": job.task, "arguments": dict(job.request)}))
@@ -113,7 +113,7 @@ def _stop(entry: _Running) -> None:
         entry.process.stdin.close()
 
 
-def _log_path(job: Job) -> Path:
+def _log_path(job: WorkerJob) -> Path:
     return job.folder / f"{job.name}.log"
 
 

@@ -28,7 +28,7 @@ ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DenseConfig:
+class StereoConfig:
     """Settings of the multi-view stereo.
 
     `level_weights`: how much windows at 1/2, 1/4, ... of the image's size count; `window_radius` is in pixels of each.
@@ -96,7 +96,7 @@ class Sweep:
 class Stereo:
     """The images and cameras of one scene, ready to be matched."""
 
-    def __init__(self, pixels: Tensor, valid: Tensor, scene: SparseScene, config: DenseConfig) -> None:
+    def __init__(self, pixels: Tensor, valid: Tensor, scene: SparseScene, config: StereoConfig) -> None:
         self.pixels, self.valid, self.scene, self.config = pixels, valid, scene, config
         self.ranges = [inverse_depth_range(scene, view) for view in range(len(pixels))]
         self.neighbours = select_neighbours(scene, self.ranges, config.neighbours)
@@ -251,7 +251,7 @@ def densify(
     pixels: Tensor,
     valid: Tensor,
     scene: SparseScene,
-    config: DenseConfig | None = None,
+    config: StereoConfig | None = None,
     monitor: Monitor = silent,
 ) -> tuple[Tensor, Tensor]:
     """Depth (N, H, W), 0 where unknown, and confidence (N, H, W) >= 1, 1 where unknown.
@@ -260,7 +260,7 @@ def densify(
     The scene's tensors live on the CPU, the result where the pixels do. The depth's unit is that of the scene's poses.
     `(c - 1) / c` estimates the chance that the depth is right within a tenth. The monitor may stop the work between views.
     """
-    config = config or DenseConfig()
+    config = config or StereoConfig()
     count, height, width = valid.shape
     if pixels.shape != (count, 3, height, width) or len(scene.observed) != count or scene.size != (height, width):
         shapes = f"pixels {tuple(pixels.shape)}, valid {tuple(valid.shape)}, {len(scene.observed)} cameras of {scene.size}"
@@ -269,7 +269,7 @@ def densify(
         return _densify(pixels, valid, scene, config, monitor)
 
 
-def _densify(pixels: Tensor, valid: Tensor, scene: SparseScene, config: DenseConfig, monitor: Monitor) -> tuple[Tensor, Tensor]:
+def _densify(pixels: Tensor, valid: Tensor, scene: SparseScene, config: StereoConfig, monitor: Monitor) -> tuple[Tensor, Tensor]:
     stereo = Stereo(pixels, valid, scene, config)
     n_views = len(pixels)
     sweeps = _watched(map_views(stereo.sweep, n_views, pixels.device), n_views, 0, "matching", monitor)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from amb3r_core.models.colmap.stereo.dense import ROUNDS, DenseConfig, densify
+from amb3r_core.models.colmap.stereo.dense import ROUNDS, StereoConfig, densify
 from amb3r_core.models.colmap.stereo.neighbours import SparseScene
 from amb3r_core.progress import Cancelled, Progress
 from tests.models.colmap.room import Room, look_at, render_room
@@ -168,10 +168,10 @@ def test_cameras_of_another_number_are_refused(room: Room) -> None:
 
 def test_a_configuration_without_hypotheses_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 3"):
-        DenseConfig(min_hypotheses=1)
+        StereoConfig(min_hypotheses=1)
 
 
 def test_the_neighbours_depth_makes_more_depths_right(room: Room, answer: tuple[Tensor, Tensor]) -> None:
-    alone, _ = densify(room.pixels, everything(room), room.scene, replace(DenseConfig(), evidence=0.0))
+    alone, _ = densify(room.pixels, everything(room), room.scene, replace(StereoConfig(), evidence=0.0))
     wrong_alone, wrong = ((relative_error(depth, room) > 0.05).float().mean() for depth in (alone, answer[0]))
     assert float(wrong) < float(wrong_alone)

@@ -61,7 +61,7 @@ def test_every_attribute_arrives_exactly(tmp_path: Path) -> None:
 def test_sliders_work_live(tmp_path: Path) -> None:
     rows = kit.points_table(4000)
     _scene(tmp_path, rows)
-    bpy.ops.import_scene.amb3r(filepath=str(tmp_path), min_confidence=0.5)
+    bpy.ops.import_scene.amb3r(filepath=str(tmp_path), min_weight=0.5)
     thing, compat = _cloud(), part("compat")
     sliders = part("build_cloud").sliders_of(thing)
     weight = 1 - 1 / rows["confidence"]

@@ -70,7 +70,7 @@ def test_points_keep_their_material_when_others_are_hidden(tmp_path: Path) -> No
     confidence = np.full((HEIGHT, WIDTH), 10.0)
     confidence[: HEIGHT // 2] = 1.0
     path, _, _ = kit.lifted_scene(tmp_path / "lifted", photo, confidence=confidence)
-    bpy.ops.import_scene.amb3r(filepath=str(path), min_confidence=0.5)
+    bpy.ops.import_scene.amb3r(filepath=str(path), min_weight=0.5)
     rendered = _render(tmp_path / "render.png")
     assert np.array_equal(np.median(rendered[HEIGHT // 2 + 2 :], axis=(0, 1)), [200, 100, 50])
     assert rendered[: HEIGHT // 2 - 2].max() <= 1
