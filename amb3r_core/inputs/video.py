@@ -15,6 +15,7 @@ from amb3r_core.inputs.images import Frame, FrameList, load_rgb
 from amb3r_core.optional import require
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import UInt8
+from amb3r_core.storage.atomic import write_text_whole
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -83,9 +84,7 @@ def extract_frames(
         rate = sampling_rate(facts, fps, max_frames)
         folder.mkdir(parents=True, exist_ok=True)
         entries = _write_frames(path, folder, facts, rate, max_frames, monitor)
-        unfinished = index.with_suffix(".partial")
-        unfinished.write_text(json.dumps(entries))
-        unfinished.replace(index)
+        write_text_whole(index, json.dumps(entries))
     return FrameList(tuple(_frame(folder / name, time_s, size) for name, time_s, *size in json.loads(index.read_text())), True)
 
 

@@ -28,6 +28,7 @@ from amb3r_core.models.amb3r.weights_files import (
 from amb3r_core.models.amb3r.weights_licence import Commercial, Licence, find_licence
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.reconstruction import WeightsInfo
+from amb3r_core.storage.atomic import write_text_whole
 
 Kind = Literal["amb3r", "vggt"]
 """amb3r: the whole network. vggt: its front end alone, whose scale is relative."""
@@ -227,9 +228,7 @@ def _describe(path: Path) -> WeightsRecord:
 
 def _write_record(record: WeightsRecord) -> None:
     fields = {name: value for name, value in asdict(record).items() if name != "path"}
-    partial = record.sidecar.with_suffix(".json.partial")
-    partial.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
-    partial.replace(record.sidecar)
+    write_text_whole(record.sidecar, json.dumps(fields, indent=2) + "\n")
 
 
 def _read_record(path: Path) -> WeightsRecord:

@@ -23,6 +23,7 @@ from torch import Tensor
 from amb3r_core.errors import ResourceError, WeightsError
 from amb3r_core.models.amb3r.manifest import TensorSpec
 from amb3r_core.progress import Monitor, Progress
+from amb3r_core.storage.atomic import written_whole
 
 FRONT_END_PREFIX = "front_end.model."
 INTERP_V2 = "backend.interp_v2"
@@ -166,13 +167,8 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], monitor: Monito
     total = len(header) + sum(t.numel() * t.element_size() for t in ordered.values())
     path.parent.mkdir(parents=True, exist_ok=True)
     _check_space(path, total)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            digest = _write_hashed(file, _chunks(header, ordered.values()), total, monitor)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as partial, partial.open("wb") as file:
+        digest = _write_hashed(file, _chunks(header, ordered.values()), total, monitor)
     return digest
 
 

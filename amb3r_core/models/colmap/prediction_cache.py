@@ -9,6 +9,7 @@ import torch
 
 from amb3r_core.compute.arrays import float32_array, float64_array, uint8_array
 from amb3r_core.models.api import Prediction
+from amb3r_core.storage.atomic import written_whole
 
 FILE = "answer.npz"
 MAX_KEPT = 32
@@ -36,19 +37,18 @@ def load_answer(folder: Path) -> Prediction | None:
 
 def keep_answer(folder: Path, answer: Prediction) -> None:
     """Keeps the answer in its folder, in place of the stages that led to it, and drops the oldest of its neighbours."""
-    unfinished = folder / "answer.partial.npz"
-    np.savez(
-        unfinished,
-        depth=float32_array(answer.depth),
-        confidence=float32_array(answer.confidence),
-        cam_to_world=float64_array(answer.cam_to_world),
-        intrinsics=float64_array(answer.intrinsics),
-        registered=uint8_array(answer.registered),
-        reasons=np.array(json.dumps(answer.reasons)),
-        radial_k1=np.zeros(answer.n_views) if answer.radial_k1 is None else float64_array(answer.radial_k1),
-        details=np.array(json.dumps(dict(answer.details))),
-    )
-    unfinished.replace(folder / FILE)
+    with written_whole(folder / FILE) as partial:
+        np.savez(
+            partial,
+            depth=float32_array(answer.depth),
+            confidence=float32_array(answer.confidence),
+            cam_to_world=float64_array(answer.cam_to_world),
+            intrinsics=float64_array(answer.intrinsics),
+            registered=uint8_array(answer.registered),
+            reasons=np.array(json.dumps(answer.reasons)),
+            radial_k1=np.zeros(answer.n_views) if answer.radial_k1 is None else float64_array(answer.radial_k1),
+            details=np.array(json.dumps(dict(answer.details))),
+        )
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -3,7 +3,6 @@
 # pycolmap types its arrays as unknown to a strict checker.
 # pyright: reportUnknownMemberType=false
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pycolmap
 
 from amb3r_core.models.colmap.sfm.features import Features
 from amb3r_core.models.colmap.sfm.matching import VerifiedPair
+from amb3r_core.storage.atomic import written_whole
 
 MODELS_TOO = 4
 """Space that must be free, over the database's own size: the attempts' models come after it."""
@@ -25,20 +25,23 @@ def write_database(
     pairs: Sequence[VerifiedPair],
 ) -> None:
     """Writes the database, replacing an older one at once."""
-    unfinished = path.with_suffix(".unfinished.db")
-    _check_space(unfinished, MODELS_TOO * _n_bytes(features, pairs))
-    with pycolmap.Database.open(unfinished) as database, pycolmap.DatabaseTransaction(database):
-        for camera in {camera.camera_id: camera for camera in cameras}.values():
-            database.write_camera(camera, use_camera_id=True)
-            rig = pycolmap.Rig(rig_id=camera.camera_id)
-            rig.add_ref_sensor(camera.sensor_id)
-            database.write_rig(rig, use_rig_id=True)
-        for index, (name, camera, found) in enumerate(zip(names, cameras, features, strict=True)):
-            _write_photo(database, index + 1, f"{index:06d} {name}", camera, found)
-        for pair in pairs:
-            database.write_matches(pair.first + 1, pair.second + 1, pair.matches)
-            database.write_two_view_geometry(pair.first + 1, pair.second + 1, pair.to_colmap())
-    os.replace(unfinished, path)
+    with written_whole(path) as partial:
+        _check_space(partial, MODELS_TOO * _n_bytes(features, pairs))
+        with pycolmap.Database.open(partial) as database, pycolmap.DatabaseTransaction(database):
+            _write_cameras(database, cameras)
+            for index, (name, camera, found) in enumerate(zip(names, cameras, features, strict=True)):
+                _write_photo(database, index + 1, f"{index:06d} {name}", camera, found)
+            for pair in pairs:
+                database.write_matches(pair.first + 1, pair.second + 1, pair.matches)
+                database.write_two_view_geometry(pair.first + 1, pair.second + 1, pair.to_colmap())
+
+
+def _write_cameras(database: pycolmap.Database, cameras: Sequence[pycolmap.Camera]) -> None:
+    for camera in {camera.camera_id: camera for camera in cameras}.values():
+        database.write_camera(camera, use_camera_id=True)
+        rig = pycolmap.Rig(rig_id=camera.camera_id)
+        rig.add_ref_sensor(camera.sensor_id)
+        database.write_rig(rig, use_rig_id=True)
 
 
 def _n_bytes(features: Sequence[Features], pairs: Sequence[VerifiedPair]) -> int:

@@ -4,7 +4,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from amb3r_core.errors import ResourceError
 from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.workers import WorkerJob, run_jobs
 from amb3r_core.progress import Monitor, Progress
+from amb3r_core.storage.atomic import written_whole
 
 STAGE = "features"
 PHOTOS_PER_JOB = 6
@@ -97,10 +97,9 @@ def read_features(path: Path) -> Features:
 def write_features(path: Path, found: Features, scratch: Path) -> None:
     """Stores a photo's features, all at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = scratch / f"{path.stem}.unfinished.npz"
     size = np.array([found.width, found.height])
-    np.savez(unfinished, keypoints=found.keypoints, descriptors=found.descriptors, size=size)
-    os.replace(unfinished, path)
+    with written_whole(path, scratch=scratch) as partial:
+        np.savez(partial, keypoints=found.keypoints, descriptors=found.descriptors, size=size)
 
 
 def extract_files(scratch: str, targets: Mapping[str, str], max_features: int) -> None:

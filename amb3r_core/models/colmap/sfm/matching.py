@@ -18,6 +18,7 @@ from torch import Tensor
 
 from amb3r_core.models.colmap.sfm.features import Features
 from amb3r_core.progress import Monitor, Progress
+from amb3r_core.storage.atomic import written_whole
 
 STAGE = "matching"
 PAIRS_PER_FILE = 64
@@ -331,9 +332,8 @@ def _write(path: Path, block: Sequence[tuple[int, int]], found: list[VerifiedPai
         arrays[f"{key}-matches"] = pair.matches
         arrays[f"{key}-counts"] = np.array([pair.kind, pair.n_putative])
         arrays |= {f"{key}-{name}": matrix for name, matrix in pair.matrices.items()}
-    unfinished = path.with_suffix(".unfinished.npz")
-    np.savez(unfinished, allow_pickle=False, **arrays)
-    os.replace(unfinished, path)
+    with written_whole(path) as partial:
+        np.savez(partial, allow_pickle=False, **arrays)
 
 
 def _read(path: Path, block: Sequence[tuple[int, int]]) -> list[VerifiedPair]:

@@ -4,7 +4,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from amb3r_core.models.colmap.sfm import mapping
 from amb3r_core.models.colmap.sfm.cameras import is_known
 from amb3r_core.models.colmap.sfm.mapping import Tuning
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore
+from amb3r_core.storage.atomic import write_text_whole
 
 MIN_CORNER_SHIFT_PX = 0.5
 ENOUGH_MULTI_VIEW_POINTS = 200
@@ -231,10 +231,7 @@ def score_path(folder: Path, name: str) -> Path:
 
 
 def store_score(folder: Path, score: AttemptScore) -> None:
-    path = score_path(folder, score.name)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(asdict(score)))
-    os.replace(unfinished, path)
+    write_text_whole(score_path(folder, score.name), json.dumps(asdict(score)))
 
 
 def load_score(path: Path) -> AttemptScore:
