@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from amb3r_core.cli.summary import peak_memory_mb
+from amb3r_core.compute.machine import peak_memory_mb
 from amb3r_core.export.scene_dir import load_scene
 from amb3r_core.jobs.sample import accuracy_rows, true_depth
 from amb3r_core.jobs.write_scene import write_scene

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from amb3r_core.cli.screen import ProgressStyle, emit, print_table, watching
-from amb3r_core.cli.summary import peak_memory_mb, summary_fields, summary_rows
+from amb3r_core.cli.summary import summary_fields, summary_rows
 from amb3r_core.options import ReconstructOptions
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def fusion_config(cloud: CloudOptions) -> "FusionConfig":
 
 def report(written: "WrittenScene", *, as_json: bool, more: dict[str, str] | None = None) -> None:
     """Prints the summary of a written scene, with `more` lines of it."""
+    from amb3r_core.compute.machine import peak_memory_mb
+
     if as_json:
         fields = dict(summary_fields(written.reconstruction, written.n_points))
         emit(

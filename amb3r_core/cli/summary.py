@@ -1,6 +1,5 @@
 """One summary of a scene, for people and for programs."""
 
-import platform
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -45,20 +44,6 @@ def summary_fields(reconstruction: "Reconstruction", n_points: int) -> Mapping[s
         "notes": list(provenance.notes),
         "seconds": dict(provenance.seconds),
     }
-
-
-def peak_memory_mb() -> float:
-    """The most memory this process and its finished children held at once, in MB; 0 where the system does not tell."""
-    if platform.system() == "Windows":
-        import psutil
-
-        info = psutil.Process().memory_info()
-        return float(getattr(info, "peak_wset", 0)) / 1e6
-    import resource
-
-    unit = 1.0 if platform.system() == "Darwin" else 1024.0
-    usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return max(usage) * unit / 1e6
 
 
 def _unregistered(reconstruction: "Reconstruction", list_all: bool) -> str:

@@ -1,4 +1,4 @@
-"""What the machine, or the container on it, has left."""
+"""What the machine, or the container on it, has left, and what this process has taken."""
 
 import sys
 from pathlib import Path
@@ -33,3 +33,14 @@ def container_bytes(root: Path) -> int:
         cached = next((int(line.split()[1]) for line in lines if line.startswith(f"{cache_name} ")), 0)
         return max(limit - used + cached, 0)
     return sys.maxsize
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process, or one of its finished children, held at once, in MB; children are not seen on Windows."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import resource
+
+    unit = 1.0 if sys.platform == "darwin" else 1024.0
+    usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return max(usage) * unit / 1e6
