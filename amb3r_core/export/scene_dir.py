@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.export.image_files import link_or_copy
-from amb3r_core.export.json_text import parse_json, to_json
 from amb3r_core.export.notes import comment_lines
 from amb3r_core.export.ply import count_vertices, read_cloud, write_cloud
 from amb3r_core.export.points import cloud_of
@@ -24,6 +23,7 @@ from amb3r_core.export.scene_json import (
 )
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Dense, Reconstruction, View
+from amb3r_core.scene_folder.json_text import parse_json, to_json
 from amb3r_core.storage.staging import staged_folder
 
 SCENE_FILE = "scene.amb3r"

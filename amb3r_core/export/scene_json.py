@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from amb3r_core.export.json_text import Node, add_half, subtract_half
 from amb3r_core.export.notes import unit_name
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import Letterbox, PinholeCamera
@@ -27,6 +26,7 @@ from amb3r_core.scene.reconstruction import (
     View,
     WeightsInfo,
 )
+from amb3r_core.scene_folder.json_text import Node, add_half, subtract_half
 
 FORMAT = "amb3r-scene"
 FORMAT_VERSION = 1

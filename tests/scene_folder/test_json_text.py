@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import FormatError
-from amb3r_core.export.json_text import add_half, parse_json, subtract_half, to_json
+from amb3r_core.scene_folder.json_text import add_half, parse_json, subtract_half, to_json
 
 DOCUMENT = {
     "a": [1, 2.5, -0.0],
