@@ -50,13 +50,9 @@ _LONGEST_HEADER = 1 << 20
 def write_cloud(path: Path, cloud: PointCloud, comments: Iterable[str] = ()) -> None:
     """Writes every field of a cloud (M points) as one vertex element."""
     vertices: Vertices = np.empty(len(cloud), dtype=CLOUD_DTYPE)
-    for column, name in enumerate(("x", "y", "z")):
-        vertices[name] = cloud.points[:, column]
-    for column, name in enumerate(("red", "green", "blue")):
-        vertices[name] = cloud.colors[:, column]
-    vertices["confidence"] = cloud.confidence
-    vertices["radius"] = cloud.radius
-    vertices["view_index"] = cloud.view_index
+    columns = (*cloud.points.T, *cloud.colors.T, cloud.confidence, cloud.radius, cloud.view_index)
+    for name, column in zip(CLOUD_DTYPE.names or (), columns, strict=True):
+        vertices[name] = column
     write_vertices(path, vertices, comments)
 
 
@@ -67,17 +63,14 @@ def read_cloud(path: Path) -> PointCloud:
     missing = [name for name in CLOUD_DTYPE.names or () if name not in names]
     if missing:
         raise FormatError(f"{path}: the vertices have no {', '.join(missing)}")
+    x, y, z, red, green, blue, confidence, radius, view_index = (vertices[name] for name in CLOUD_DTYPE.names or ())
     return PointCloud(
-        points=_columns(vertices, ("x", "y", "z")).astype(np.float32),
-        colors=_columns(vertices, ("red", "green", "blue")).astype(np.uint8),
-        confidence=vertices["confidence"].astype(np.float32),
-        view_index=vertices["view_index"].astype(np.int32),
-        radius=vertices["radius"].astype(np.float32),
+        points=np.stack([x, y, z], axis=-1).astype(np.float32),
+        colors=np.stack([red, green, blue], axis=-1).astype(np.uint8),
+        confidence=confidence.astype(np.float32),
+        view_index=view_index.astype(np.int32),
+        radius=radius.astype(np.float32),
     )
-
-
-def _columns(vertices: Vertices, names: tuple[str, ...]) -> NDArray[np.generic]:
-    return np.stack([vertices[name] for name in names], axis=-1)
 
 
 def write_vertices(path: Path, vertices: Vertices, comments: Iterable[str] = ()) -> None:
