@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from amb3r_core.export.png import write_png
 from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.conventions import invert, rigid
-from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, UnregisteredView, View, WeightsInfo
+from amb3r_core.scene.reconstruction import (
+    Dense,
+    Provenance,
+    Reconstruction,
+    Scale,
+    UnregisteredView,
+    VideoSource,
+    View,
+    WeightsInfo,
+)
 
 ROOM = np.array([[-2.5, -1.4, -2.0], [2.5, 1.2, 2.0]])
 BOXES = np.array([[[-1.6, 0.3, 0.6], [-0.7, 1.2, 1.5]], [[0.5, -0.1, 0.9], [1.1, 1.2, 1.6]]])
@@ -82,6 +91,17 @@ def fake_room(
     )
     world_from_room = np.eye(4) if world == "room" or not views else invert(views[0].cam_to_world)
     return Room(scene if world == "room" else scene.moved(world_from_room), world_from_room)
+
+
+def rich_scene(photos: Path | None = None) -> Reconstruction:
+    """A scene with every field filled, and numbers that binary fractions do not hold."""
+    scene = fake_room(
+        3, mixed=True, pixel_aspect=1.1, principal_offset=(0.0331, 0.017), images_folder=photos, n_unregistered=2
+    ).reconstruction
+    timed = replace(scene.views[0], timestamp_s=0.1, is_keyframe=False)
+    camera = replace(scene.views[1].camera, cx=63.7, cy=15.71234567890123)
+    views = (timed, replace(scene.views[1], camera=camera), scene.views[2])
+    return replace(scene, views=views, video=VideoSource(path="/videos/a.mp4", frames_per_second=29.97))
 
 
 def fake_provenance() -> Provenance:

@@ -18,7 +18,7 @@ PLUGINS = {
     "amb3r_open3d": ROOT / "plugins" / "open3d",
 }
 HOSTS = {"bpy", "nerfstudio", "open3d"}
-NUMPY_ALONE = ("scene", "storage")
+NUMPY_ALONE = ("scene", "scene_folder", "storage")
 """Folders that run in an interpreter which has numpy and nothing else."""
 IMPORT_CALLS = {"import_module", "require", "__import__"}
 FILE_CALLS = {"open", "read_text", "write_text", "read_bytes", "write_bytes", "mkdir", "unlink", "rmtree", "savez", "memmap"}

@@ -52,7 +52,7 @@ assert not BLOCKED & set(sys.modules)
 
 def scene_half_modules() -> list[str]:
     """Dotted names of every module that needs numpy alone."""
-    folders = [ROOT / "amb3r_core" / name for name in ("scene", "storage", "export")]
+    folders = [ROOT / "amb3r_core" / name for name in ("scene", "scene_folder", "storage", "export")]
     paths = [path for folder in folders for path in sorted(folder.glob("[a-z]*.py"))]
     return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
 

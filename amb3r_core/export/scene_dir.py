@@ -1,4 +1,7 @@
-"""Our own scene folder: `scene.amb3r`, memory-mappable maps in `dense/`, and `points.ply`. Numpy only."""
+"""Writes our own scene folder: `scene.amb3r`, memory-mappable maps in `dense/`, and `points.ply`. Numpy only.
+
+Its reader is `scene_folder.reader`, whose names stand here too.
+"""
 
 import os
 from dataclasses import replace
@@ -8,27 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import FormatError, InputError
 from amb3r_core.export.image_files import link_or_copy
-from amb3r_core.export.json_text import parse_json, to_json
 from amb3r_core.export.notes import comment_lines
-from amb3r_core.export.ply import count_vertices, read_cloud, write_cloud
 from amb3r_core.export.points import cloud_of
-from amb3r_core.export.scene_json import (
-    DENSE_FILES,
-    POINTS_FILE,
-    DenseFiles,
-    SceneText,
-    read_scene_document,
-    scene_document,
-)
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Dense, Reconstruction, View
+from amb3r_core.scene_folder.document import CONFIDENCE_FILE, DEPTH_FILE, POINTS_FILE, RGB_FILE, SCENE_FILE, scene_text
+from amb3r_core.scene_folder.ply import write_cloud
+from amb3r_core.scene_folder.reader import count_points, load_cloud, load_scene
 from amb3r_core.storage.staging import staged_folder
 
-SCENE_FILE = "scene.amb3r"
-
-_MAP_DTYPES = {"depth": np.dtype("<f4"), "confidence": np.dtype("<f4"), "rgb": np.dtype("u1")}
+__all__ = ["SCENE_FILE", "count_points", "load_cloud", "load_scene", "save_scene", "write_scene_folder"]
 
 
 def save_scene(
@@ -61,64 +54,21 @@ def write_scene_folder(reconstruction: Reconstruction, folder: Path, cloud: Poin
         n_points = len(cloud)
         write_cloud(folder / POINTS_FILE, cloud, comment_lines(reconstruction))
         written.append(folder / POINTS_FILE)
-    text = to_json(scene_document(reconstruction, folder, n_points))
-    (folder / SCENE_FILE).write_text(text + "\n", encoding="utf-8")
+    (folder / SCENE_FILE).write_text(scene_text(reconstruction, folder, n_points), encoding="utf-8")
     return [*written, folder / SCENE_FILE]
 
 
-def load_scene(scene: Path | str) -> Reconstruction:
-    """The reconstruction of a scene folder, or of its `scene.amb3r`; maps are memory-mapped and read when they are used.
-
-    Raises `InputError` when there is no scene, `FormatError` naming the file and the field that is wrong.
-    """
-    text = _read(scene)
-    if text.dense is None:
-        return text.reconstruction
-    return replace(text.reconstruction, dense=_open_maps(text.dense))
-
-
-def load_cloud(scene: Path | str) -> PointCloud | None:
-    """The point cloud of a scene folder, or None when it has none. Raises as `load_scene` does."""
-    points = _read(scene).points
-    return None if points is None else read_cloud(points.path)
-
-
-def count_points(scene: Path | str) -> int:
-    """How many points a scene folder's cloud has; 0 when it has none. Raises as `load_scene` does."""
-    points = _read(scene).points
-    return 0 if points is None else points.count
-
-
-def scene_file(scene: Path | str) -> Path:
-    """The absolute path of the `scene.amb3r` that a folder or file names; `InputError` when there is none."""
-    path = Path(os.path.abspath(scene))
-    file = path / SCENE_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise InputError(f"{scene}: there is no {SCENE_FILE} here; give a scene folder")
-    return file
-
-
-def _read(scene: Path | str) -> SceneText:
-    file = scene_file(scene)
-    try:
-        root = parse_json(file.read_text(encoding="utf-8"), str(file))
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{file}: not text in UTF-8: {error}") from error
-    text = read_scene_document(root, file.parent)
-    if text.points is not None:
-        count = count_vertices(text.points.path)
-        if count != text.points.count:
-            text.points.place.fail(f"is {text.points.count}, but {text.points.path.name} holds {count}")
-    return text
-
-
 def _write_maps(dense: Dense, folder: Path) -> list[Path]:
-    maps: dict[str, NDArray[np.generic]] = {"depth": dense.depth, "confidence": dense.confidence, "rgb": dense.rgb}
-    for name, array in maps.items():
-        path = folder / DENSE_FILES[name]
+    maps: tuple[tuple[str, NDArray[np.generic], str], ...] = (
+        (DEPTH_FILE, dense.depth, "<f4"),
+        (CONFIDENCE_FILE, dense.confidence, "<f4"),
+        (RGB_FILE, dense.rgb, "|u1"),
+    )
+    for name, array, dtype in maps:
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_rows(path, array, _MAP_DTYPES[name])
-    return [folder / DENSE_FILES[name] for name in maps]
+        _write_rows(path, array, np.dtype(dtype))
+    return [folder / name for name, _, _ in maps]
 
 
 def _write_rows(path: Path, array: NDArray[np.generic], dtype: np.dtype[np.generic]) -> None:
@@ -131,25 +81,6 @@ def _write_rows(path: Path, array: NDArray[np.generic], dtype: np.dtype[np.gener
         npy.write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": array.shape})
         for row in array:
             file.write(np.ascontiguousarray(row, dtype=dtype).tobytes())
-
-
-def _open_maps(files: DenseFiles) -> Dense:
-    shapes = {"depth": files.shape, "confidence": files.shape, "rgb": (*files.shape, 3)}
-    paths = {"depth": files.depth, "confidence": files.confidence, "rgb": files.rgb}
-    fields = files.place.mapping()
-    maps: dict[str, NDArray[np.generic]] = {}
-    for name, path in paths.items():
-        try:
-            array: NDArray[np.generic] = np.load(path, mmap_mode="r" if files.shape[0] else None, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            fields[name].fail(f"{path.name} is no array: {error}")
-        if array.dtype != _MAP_DTYPES[name] or array.shape != shapes[name]:
-            wanted = f"{_MAP_DTYPES[name]} {shapes[name]}"
-            fields[name].fail(f"{path.name} is {array.dtype} {array.shape}, wanted {wanted}")
-        maps[name] = array
-    return Dense(
-        depth=maps["depth"].view(np.float32), confidence=maps["confidence"].view(np.float32), rgb=maps["rgb"].view(np.uint8)
-    )
 
 
 def _carried_over(reconstruction: Reconstruction, target: Path, partial: Path) -> Reconstruction:

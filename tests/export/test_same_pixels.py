@@ -118,7 +118,7 @@ def scene_reader(folder: Path) -> Projector:
 
     def project(index: int, points: np.ndarray) -> np.ndarray:
         view = document["views"][index]
-        return pinhole(transformed(np.linalg.inv(view["c2w"]), points), np.array(view["K"]))
+        return pinhole(transformed(np.linalg.inv(view["cam_to_world"]), points), np.array(view["K"]))
 
     return project
 

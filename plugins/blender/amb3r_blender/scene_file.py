@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads `scene.amb3r`, format version 1. Standard library and numpy only.
+"""Reads `scene.amb3r`, format versions 1 and 2. Standard library and numpy only.
 
-Every field is checked where it enters: missing, unknown and wrong ones raise `SceneFileError` that names them.
+Every field is checked where it enters: missing and wrong ones raise `SceneFileError` that names them.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from .scene_text import SceneFileError, Value, parse
 
 SCENE_FILE = "scene.amb3r"
 FORMAT = "amb3r-scene"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ROTATION_TOLERANCE = 1e-5
 UP_TOLERANCE = 1e-3
 
@@ -128,7 +128,7 @@ def read_scene(path: Path) -> SceneFile:
 
 def _read_document(root: Value, file: Path, digest: str) -> SceneFile:
     _check_version(root)
-    names = ("format", "format_version", "unit", "metric", "scale", "frame", "pixel_origin", "up", "views")
+    names = ("format", "format_version", "unit", "metric", "scale", "frame", "pixel_origin", "up_world", "views")
     root.fields(*names, "unregistered", "dense", "points", "video", "engine")
     root["frame"].choice("opencv")
     root["pixel_origin"].choice("corner")
@@ -144,7 +144,7 @@ def _read_document(root: Value, file: Path, digest: str) -> SceneFile:
         is_metric=kind == "metric",
         scale_source=root["scale"]["source"].text(),
         scale_spread=None if spread.is_null else spread.number(),
-        up=_read_up(root["up"]),
+        up=_read_up(root["up_world"]),
         views=views,
         lost=lost,
         dense=_read_dense(root, views, folder),
@@ -161,8 +161,10 @@ def _check_version(root: Value) -> None:
             Value(None, root.file, name).fail("missing")
     root["format"].choice(FORMAT)
     version = root["format_version"].integer()
-    if version != FORMAT_VERSION:
-        root["format_version"].fail(f"is {version}, but this extension reads version {FORMAT_VERSION}; update the extension")
+    if not 1 <= version <= FORMAT_VERSION:
+        root["format_version"].fail(
+            f"is {version}, but this extension reads versions 1 to {FORMAT_VERSION}; update the extension"
+        )
 
 
 def _check_scale(root: Value) -> str:
@@ -175,18 +177,18 @@ def _check_scale(root: Value) -> str:
 
 
 def _read_view(value: Value, folder: Path) -> SceneView:
-    value.fields("name", "image", "width", "height", "K", "c2w", "crop", "time", "keyframe", "mask")
-    x, y, width, height = value["crop"].items(4)
+    value.fields("name", "image", "width", "height", "K", "cam_to_world", "letterbox", "timestamp_s", "is_keyframe", "mask")
+    x, y, width, height = value["letterbox"].items(4)
     if not value["mask"].is_null:
         value["mask"].path()
     return SceneView(
         name=value["name"].name(),
         image=None if value["image"].is_null else folder / value["image"].path(),
         camera=_read_camera(value),
-        cam_to_world=_read_pose(value["c2w"]),
+        cam_to_world=_read_pose(value["cam_to_world"]),
         crop=(x.integer(), y.integer(), width.integer(1), height.integer(1)),
-        time_s=None if value["time"].is_null else value["time"].number(),
-        is_keyframe=value["keyframe"].boolean(),
+        time_s=None if value["timestamp_s"].is_null else value["timestamp_s"].number(),
+        is_keyframe=value["is_keyframe"].boolean(),
     )
 
 
@@ -241,7 +243,7 @@ def _read_dense(root: Value, views: tuple[SceneView, ...], folder: Path) -> Dens
     width, height = value["width"].integer(1), value["height"].integer(1)
     for view, place in zip(views, root["views"].items(), strict=True):
         if view.crop[0] + view.crop[2] > width or view.crop[1] + view.crop[3] > height:
-            place["crop"].fail(f"leaves the dense grid of {width}x{height}")
+            place["letterbox"].fail(f"leaves the dense grid of {width}x{height}")
     files = {name: _own_file(value[name], folder) for name in ("depth", "confidence", "rgb")}
     return DenseMaps(**files, width=width, height=height)
 
@@ -269,8 +271,8 @@ def _own_file(value: Value, folder: Path) -> Path:
 def _read_video(value: Value, folder: Path) -> Video | None:
     if value.is_null:
         return None
-    value.fields("path", "fps")
-    return Video(path=folder / value["path"].path(), fps=value["fps"].positive())
+    value.fields("path", "frames_per_second")
+    return Video(path=folder / value["path"].path(), fps=value["frames_per_second"].positive())
 
 
 def _read_engine(value: Value) -> Engine:

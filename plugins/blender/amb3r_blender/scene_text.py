@@ -10,6 +10,16 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+OLD_NAMES = {
+    "cam_to_world": "c2w",
+    "letterbox": "crop",
+    "timestamp_s": "time",
+    "is_keyframe": "keyframe",
+    "up_world": "up",
+    "frames_per_second": "fps",
+}
+"""What fields were called in format version 1, by the name they have now."""
+
 
 class SceneFileError(Exception):
     """A scene file does not follow its format; the message is one line that names the file and the field."""
@@ -45,7 +55,9 @@ class Value:
 
     def __getitem__(self, name: str) -> "Value":
         """A field of an object that was checked with `fields`."""
-        return Value(self.mapping()[name], self.file, f"{self.place}.{name}" if self.place else name)
+        given = self.mapping()
+        name = name if name in given else OLD_NAMES.get(name, name)
+        return Value(given[name], self.file, f"{self.place}.{name}" if self.place else name)
 
     def mapping(self) -> dict[str, object]:
         if not isinstance(self.value, dict):
@@ -53,14 +65,11 @@ class Value:
         return self.value
 
     def fields(self, *names: str) -> "Value":
-        """The object itself, whose fields must be exactly these."""
+        """The object itself, which must have these fields; others are passed over."""
         given = self.mapping()
         for name in names:
-            if name not in given:
+            if name not in given and OLD_NAMES.get(name) not in given:
                 Value(None, self.file, f"{self.place}.{name}" if self.place else name).fail("missing")
-        for name in given:
-            if name not in names:
-                self[name].fail("unknown field")
         return self
 
     def items(self, length: int | None = None) -> list["Value"]:

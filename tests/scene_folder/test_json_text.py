@@ -1,13 +1,14 @@
 """JSON that loses nothing and names what is wrong."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from amb3r_core.errors import FormatError
-from amb3r_core.export.json_text import add_half, parse_json, subtract_half, to_json
+from amb3r_core.scene_folder.json_text import add_half, parse_json, subtract_half, to_json
 
 DOCUMENT = {
     "a": [1, 2.5, -0.0],
@@ -56,22 +57,29 @@ def test_what_json_does_not_have_is_not_written():
     [
         ("{", lambda root: root, "f: not valid JSON"),
         ('{"x": NaN}', lambda root: root, "f: NaN is not a finite number"),
-        ('{"x": 1e999}', lambda root: root.fields("x")["x"].number(), "f: x: is not a finite number"),
-        ('{"x": [[1, 2], [3]]}', lambda root: root.fields("x")["x"].matrix(2, 2), r"f: x\[1\]: has 1 items, wanted 2"),
-        ('{"x": [1, "2"]}', lambda root: root.fields("x")["x"].items()[1].number(), r"f: x\[1\]: is text, wanted a number"),
-        ('{"x": 1}', lambda root: root.fields("x", "y"), "f: y: missing"),
-        ('{"x": 1}', lambda root: root.fields(), "f: x: unknown field"),
-        ('{"x": {"y": 1}}', lambda root: root.fields("x")["x"].fields(), r"f: x\.y: unknown field"),
-        ("[]", lambda root: root.fields(), "f: is a list, wanted an object"),
+        ('{"x": 1e999}', lambda root: root.required("x").number(), "f: x: is not a finite number"),
+        ('{"x": [[1, 2], [3]]}', lambda root: root.at(("x", 1)).items(2), r"f: x\[1\]: has 1 items, wanted 2"),
+        ('{"x": [1, "2"]}', lambda root: root.at(("x", 1)).number(), r"f: x\[1\]: is text, wanted a number"),
+        ('{"x": 1}', lambda root: root.required("y"), "f: y: missing"),
+        ('{"x": {"y": 1}}', lambda root: root.at(("x", "y")).text(), r"f: x\.y: is a number, wanted text"),
+        ("[]", lambda root: root.get("x"), "f: is a list, wanted an object"),
         ("{}", lambda root: root.items(), "f: is an object, wanted a list"),
         ("1", lambda root: root.text(), "is a number, wanted text"),
         ("null", lambda root: root.boolean(), "is null, wanted true or false"),
         ("1.5", lambda root: root.integer(), "is a number, wanted a whole number"),
         ("true", lambda root: root.integer(), "is true or false, wanted a whole number"),
         ("true", lambda root: root.number(), "is true or false, wanted a number"),
-        ("-1", lambda root: root.integer(), "is -1, wanted 0 or more"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(text: str, read, message: str):
     with pytest.raises(FormatError, match=message):
         read(parse_json(text, "f"))
+
+
+def test_a_field_is_found_by_the_name_it_once_had():
+    root = replace(parse_json('{"x": {"old": 1}, "new": 2}', "f"), old_names={"new": "old"})
+    assert root.required("new").number() == 2
+    assert root.at(("x", "new")).number() == 1
+    assert root.get("other") is None
+    with pytest.raises(FormatError, match=r"f: x\.old: is a number, wanted text"):
+        root.at(("x", "new")).text()

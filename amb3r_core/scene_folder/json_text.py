@@ -3,17 +3,18 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import NoReturn, cast
 
 import numpy as np
 
 from amb3r_core.errors import FormatError
-from amb3r_core.scene.arrays import Float64
 
 EXACT = Context(prec=60)
 """Enough digits to add a half to any number that matters without rounding."""
+
+_LARGEST = Decimal(repr(np.finfo(np.float64).max.item()))
 
 
 def to_json(value: object, indent: int = 0) -> str:
@@ -56,8 +57,12 @@ def parse_json(text: str, file: str) -> "Node":
 
     try:
         return Node(json.loads(text, parse_float=Decimal, parse_constant=refuse), file)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{file}: not valid JSON: {error}") from error
+
+
+def _no_names() -> dict[str, str]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class Node:
     value: object
     file: str
     place: str = ""
+    old_names: Mapping[str, str] = field(default_factory=_no_names)
+    """What fields were called in files of an older format, by the name they have now."""
 
     def fail(self, message: str) -> NoReturn:
         """Raises `FormatError` with the file and the place."""
@@ -76,23 +83,31 @@ class Node:
     def is_null(self) -> bool:
         return self.value is None
 
-    def fields(self, *names: str) -> dict[str, "Node"]:
-        """The object's fields, which must be exactly these."""
-        fields = self.mapping()
-        for name in names:
-            if name not in fields:
-                self._child(f".{name}", None).fail("missing")
-        for name, field in fields.items():
-            if name not in names:
-                field.fail("unknown field")
-        return fields
+    def get(self, name: str) -> "Node | None":
+        """The object's field of this name, or of the name it once had; None when there is neither."""
+        fields = self._object()
+        for given in (name, self.old_names.get(name, name)):
+            if given in fields:
+                return self._child(f".{given}", fields[given])
+        return None
+
+    def required(self, name: str) -> "Node":
+        """The object's field of this name, which must be there."""
+        found = self.get(name)
+        if found is None:
+            self._child(f".{self.old_names.get(name, name)}", None).fail("missing")
+        return found
+
+    def at(self, steps: Sequence[str | int]) -> "Node":
+        """The value that names and indices lead to from here."""
+        node = self
+        for step in steps:
+            node = node.required(step) if isinstance(step, str) else node.items()[step]
+        return node
 
     def mapping(self) -> dict[str, "Node"]:
         """The object's fields, whichever there are."""
-        value = self.value
-        if not isinstance(value, dict):
-            self.fail(f"is {_kind(value)}, wanted an object")
-        return {name: self._child(f".{name}", value) for name, value in cast(dict[str, object], value).items()}
+        return {name: self._child(f".{name}", value) for name, value in self._object().items()}
 
     def items(self, length: int | None = None) -> list["Node"]:
         """The list's items, `length` of them."""
@@ -114,31 +129,22 @@ class Node:
             self.fail(f"is {_kind(self.value)}, wanted true or false")
         return self.value
 
-    def integer(self, least: int = 0) -> int:
+    def integer(self) -> int:
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             self.fail(f"is {_kind(self.value)}, wanted a whole number")
-        if self.value < least:
-            self.fail(f"is {self.value}, wanted {least} or more")
         return self.value
 
     def decimal(self) -> Decimal:
         """The number with all its digits."""
         if not isinstance(self.value, int | Decimal) or isinstance(self.value, bool):
             self.fail(f"is {_kind(self.value)}, wanted a number")
-        if abs(Decimal(self.value)) > Decimal(repr(np.finfo(np.float64).max.item())):
+        number = Decimal(self.value)
+        if abs(number) > _LARGEST:
             self.fail("is not a finite number")
-        return Decimal(self.value)
+        return number
 
     def number(self) -> float:
         return float(self.decimal())
-
-    def matrix(self, n_rows: int, n_columns: int) -> Float64:
-        """A list of rows as an array (n_rows, n_columns)."""
-        return np.array([[cell.number() for cell in row.items(n_columns)] for row in self.items(n_rows)])
-
-    def optional(self) -> "Node | None":
-        """The node itself, or None for null."""
-        return None if self.is_null else self
 
     def plain(self) -> object:
         """The value with floats for decimals."""
@@ -148,20 +154,31 @@ class Node:
             return [node.plain() for node in self.items()]
         return self.number() if isinstance(self.value, Decimal) else self.value
 
+    def _object(self) -> dict[str, object]:
+        value = self.value
+        if not isinstance(value, dict):
+            self.fail(f"is {_kind(value)}, wanted an object")
+        return cast(dict[str, object], value)
+
     def _child(self, step: str, value: object) -> "Node":
-        return Node(value, self.file, f"{self.place}{step}".removeprefix("."))
+        return Node(value, self.file, f"{self.place}{step}".removeprefix("."), self.old_names)
 
 
 def add_half(value: float) -> Decimal:
     """`value` + 0.5 without rounding."""
-    if not math.isfinite(value):
-        raise ValueError(f"JSON has no number {value}")
-    return EXACT.add(Decimal(repr(float(value))), Decimal("0.5"))
+    return EXACT.add(exact(value), Decimal("0.5"))
 
 
 def subtract_half(value: Decimal) -> float:
     """Undoes `add_half`, bit for bit."""
     return float(EXACT.subtract(value, Decimal("0.5")))
+
+
+def exact(value: float) -> Decimal:
+    """The number as the shortest decimal that is read back as it."""
+    if not math.isfinite(value):
+        raise ValueError(f"JSON has no number {value}")
+    return Decimal(repr(float(value)))
 
 
 def _kind(value: object) -> str:
