@@ -21,7 +21,7 @@ from amb3r_core.models.colmap.stereo.dense import StereoConfig, densify
 from amb3r_core.models.colmap.stereo.neighbours import SparseScene
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float64
-from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.camera import Camera
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.reconstruction import WeightsInfo
 
@@ -89,10 +89,9 @@ class ColmapModel:
         """Depth and confidence (M, H, W) of the placed views."""
         pixels, valid = batch.pixels[placed].clone(), batch.valid[placed].clone()
         for row, index in enumerate(placed):
-            k1 = sparse.views[index].radial_k1
-            if k1 != 0.0:
-                pixels[row] = undistort(pixels[row], scene.intrinsics[row], k1)
-                valid[row] = undistort_mask(valid[row], scene.intrinsics[row], k1)
+            camera = _grid_camera(batch, sparse, index)
+            if not camera.lens.is_straight:
+                pixels[row], valid[row] = undistort(pixels[row], camera), undistort_mask(valid[row], camera)
         depth, confidence = densify(pixels.to(self._config.device), valid.to(self._config.device), scene, StereoConfig(), monitor)
         return depth.cpu(), confidence.cpu()
 
@@ -160,10 +159,8 @@ def _sparse_scene(batch: ImageBatch, sparse: SparseModel, placed: list[int], to_
     poses = np.array([to_world @ _pose(sparse.views[index]) for index in placed])
     poses[:, :3, 3] *= factor
     points = (sparse.points @ to_world[:3, :3].T + to_world[:3, 3]) * factor
-    height, width = batch.grid
-    cameras = [sparse.views[index].camera.mapped(batch.letterboxes[index], width, height) for index in placed]
     return SparseScene(
-        intrinsics=torch.as_tensor(np.array([camera.K for camera in cameras])),
+        intrinsics=torch.as_tensor(np.array([_grid_camera(batch, sparse, index).pinhole.K for index in placed])),
         cam_to_world=torch.as_tensor(poses),
         size=batch.grid,
         points=torch.as_tensor(points),
@@ -180,7 +177,7 @@ def _prediction(
     all_depth[rows], all_confidence[rows] = depth, confidence
     cam_to_world = torch.eye(4, dtype=torch.float64).repeat(n, 1, 1)
     cam_to_world[rows] = scene.cam_to_world
-    intrinsics = torch.as_tensor(np.array([_grid_camera(batch, sparse, index).K for index in range(n)]))
+    intrinsics = torch.as_tensor(np.array([_grid_camera(batch, sparse, index).pinhole.K for index in range(n)]))
     registered = torch.zeros(n, dtype=torch.bool)
     registered[rows] = True
     return Prediction(
@@ -190,7 +187,7 @@ def _prediction(
         intrinsics=intrinsics,
         registered=registered,
         reasons=tuple(view.reason for view in sparse.views),
-        radial_k1=torch.tensor([view.radial_k1 for view in sparse.views], dtype=torch.float64),
+        lenses=tuple(view.camera.lens for view in sparse.views),
         details=_details(sparse),
     )
 
@@ -211,11 +208,11 @@ def _reordered(answer: Prediction, order: list[int], *, keeps_world: bool) -> Pr
         intrinsics=answer.intrinsics[rows],
         registered=registered,
         reasons=tuple(answer.reasons[row] for row in ints(rows)),
-        radial_k1=None if answer.radial_k1 is None else answer.radial_k1[rows],
+        lenses=tuple(answer.lenses[row] for row in ints(rows)) if answer.lenses else (),
     )
 
 
-def _grid_camera(batch: ImageBatch, sparse: SparseModel, index: int) -> PinholeCamera:
+def _grid_camera(batch: ImageBatch, sparse: SparseModel, index: int) -> Camera:
     height, width = batch.grid
     return sparse.views[index].camera.mapped(batch.letterboxes[index], width, height)
 

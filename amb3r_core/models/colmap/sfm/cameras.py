@@ -9,7 +9,8 @@ import pycolmap
 
 from amb3r_core.models.colmap.sfm.features import Features
 from amb3r_core.models.colmap.sfm.photos import DEFAULT_FOCAL_RATIO, Photo
-from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.camera import Camera, PinholeCamera
+from amb3r_core.scene.lens import STRAIGHT, simple_radial
 
 COLMAP_ORIGIN_PX = 0.5
 """COLMAP's coordinates of the centre of the first pixel; ours are 0."""
@@ -34,12 +35,12 @@ def is_known(camera: pycolmap.Camera) -> bool:
     return camera.model == pycolmap.CameraModelId.PINHOLE
 
 
-def photo_camera(photo: Photo, camera: pycolmap.Camera) -> PinholeCamera:
-    """The pinhole of the original photo; a known camera comes back as it was given."""
+def photo_camera(photo: Photo, camera: pycolmap.Camera) -> Camera:
+    """The camera of the original photo; a known one comes back as it was given."""
     if photo.known_camera is not None:
-        return photo.known_camera
+        return Camera(pinhole=photo.known_camera)
     scale_x, scale_y = photo.width / camera.width, photo.height / camera.height
-    return PinholeCamera(
+    pinhole = PinholeCamera(
         width=photo.width,
         height=photo.height,
         fx=camera.focal_length_x * scale_x,
@@ -47,11 +48,7 @@ def photo_camera(photo: Photo, camera: pycolmap.Camera) -> PinholeCamera:
         cx=camera.principal_point_x * scale_x - COLMAP_ORIGIN_PX,
         cy=camera.principal_point_y * scale_y - COLMAP_ORIGIN_PX,
     )
-
-
-def radial_k1(camera: pycolmap.Camera) -> float:
-    """The radial coefficient of a refined camera, 0 for a known one."""
-    return 0.0 if is_known(camera) else float(camera.params[-1])
+    return Camera(pinhole=pinhole, lens=STRAIGHT if is_known(camera) else simple_radial(float(camera.params[-1])))
 
 
 def _camera(photo: Photo, found: Features, camera_id: int) -> pycolmap.Camera:

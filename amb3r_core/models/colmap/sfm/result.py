@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pycolmap
 
-from amb3r_core.models.colmap.sfm.cameras import COLMAP_ORIGIN_PX, photo_camera, radial_k1
+from amb3r_core.models.colmap.sfm.cameras import COLMAP_ORIGIN_PX, photo_camera
 from amb3r_core.models.colmap.sfm.database import photo_of
 from amb3r_core.models.colmap.sfm.features import Features
 from amb3r_core.models.colmap.sfm.matching import VerifiedPair
@@ -44,7 +44,6 @@ def to_sparse(
             SparseView(
                 name=photo.name,
                 camera=photo_camera(photo, camera),
-                radial_k1=radial_k1(camera),
                 cam_to_world=pose,
                 reason=reason,
                 observations=_observations(model, image_id, index_of, photo, features[index]),

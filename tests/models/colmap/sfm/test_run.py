@@ -12,6 +12,7 @@ from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.run import reconstruct_sparse
 from amb3r_core.models.colmap.sfm.sparse import SparseModel
 from amb3r_core.progress import Cancelled, Progress
+from amb3r_core.scene.camera import Camera
 from amb3r_core.scene.geometry import umeyama
 from tests.models.colmap import posed_photos as scene
 
@@ -44,8 +45,8 @@ def test_an_unknown_camera_and_its_path_are_recovered_and_repeat(tmp_path: Path)
         models.append(reconstruct_sparse(photos, scratch=tmp_path / run))
     assert models[0].n_registered == 8
     assert position_error(models[0], poses) < 0.02
-    assert models[0].views[0].camera.fx == pytest.approx(scene.FOCAL_PX, rel=0.01)
-    assert models[0].views[0].camera.cx == pytest.approx(scene.CAMERA.cx)
+    assert models[0].views[0].camera.pinhole.fx == pytest.approx(scene.FOCAL_PX, rel=0.01)
+    assert models[0].views[0].camera.pinhole.cx == pytest.approx(scene.CAMERA.cx)
     assert bytes_of(models[0]) == bytes_of(models[1])
 
 
@@ -63,7 +64,7 @@ def test_two_photos_with_known_cameras_are_enough_and_the_cameras_come_back_unch
     poses = scene.poses_on_an_arc(2)
     photos = [replace(photo, known_camera=scene.CAMERA) for photo in scene.store(tmp_path, views(poses))]
     model = reconstruct_sparse(photos, scratch=tmp_path)
-    assert [view.camera for view in model.views] == [scene.CAMERA] * 2
+    assert [view.camera for view in model.views] == [Camera(pinhole=scene.CAMERA)] * 2
     first, second = (view.cam_to_world for view in model.views)
     assert first is not None
     assert second is not None
