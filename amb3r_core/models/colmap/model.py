@@ -1,7 +1,6 @@
 """The model that needs no weights: structure from motion for the cameras, multi-view stereo for the depth."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from torch import Tensor
 
 from amb3r_core.compute.arrays import float64_array, ints
 from amb3r_core.compute.lens import undistort, undistort_mask
-from amb3r_core.inputs.images import Frame, natural_key
+from amb3r_core.inputs.images import natural_key
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
 from amb3r_core.models.colmap.prediction_cache import keep_answer, load_answer
-from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.run import FEATURES, SharedWork, SparseConfig, reconstruct_sparse
 from amb3r_core.models.colmap.sfm.sparse import SparseModel, SparseView
 from amb3r_core.models.colmap.stereo.dense import StereoConfig, densify
@@ -74,8 +72,7 @@ class ColmapModel:
 
     def _solve(self, batch: ImageBatch, scratch: Path, monitor: Monitor) -> Prediction:
         sfm = SparseConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
-        photos = photos_of(batch.frames)
-        sparse = reconstruct_sparse(photos, config=sfm, scratch=scratch, shared=self._shared, monitor=monitor)
+        sparse = reconstruct_sparse(batch.frames, config=sfm, scratch=scratch, shared=self._shared, monitor=monitor)
         placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
         to_world = np.eye(4) if _has_poses(batch) else invert(_pose(sparse.views[placed[0]]))
         factor = 1.0 if _has_poses(batch) else RELATIVE_MEDIAN_DEPTH / _median_depth(sparse)
@@ -94,28 +91,6 @@ class ColmapModel:
                 pixels[row], valid[row] = undistort(pixels[row], camera), undistort_mask(valid[row], camera)
         depth, confidence = densify(pixels.to(self._config.device), valid.to(self._config.device), scene, StereoConfig(), monitor)
         return depth.cpu(), confidence.cpu()
-
-
-def photos_of(frames: Sequence[Frame]) -> list[Photo]:
-    """The frames as structure from motion takes them; frames of one size, lens setting and known camera share a camera."""
-    groups: dict[object, int] = {}
-    photos: list[Photo] = []
-    for frame in frames:
-        key = (frame.width, frame.height, frame.facts.camera, frame.camera)
-        photos.append(
-            Photo(
-                name=frame.name,
-                load=frame.decode,
-                load_mask=frame.decode_mask,
-                width=frame.width,
-                height=frame.height,
-                camera_group=groups.setdefault(key, len(groups)),
-                focal_prior_px=frame.facts.focal_px,
-                known_camera=frame.camera,
-                known_cam_to_world=frame.cam_to_world,
-            )
-        )
-    return photos
 
 
 def _order(batch: ImageBatch) -> list[int]:
