@@ -23,8 +23,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from amb3r_core.inputs.images import Frame
 from amb3r_core.jobs.sample import true_depth
-from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.run import SparseConfig, reconstruct_sparse
 from amb3r_core.models.colmap.stereo.dense import Stereo, StereoConfig, densify
 from amb3r_core.models.colmap.stereo.neighbours import SparseScene
@@ -71,13 +71,13 @@ def _load(folder: Path) -> tuple[Tensor, SparseScene]:
     # The file counts pixels from the corner of the first one; here its centre is the origin.
     camera = PinholeCamera(width=width, height=height, fx=given["fx"], fy=given["fy"], cx=given["cx"] - 0.5, cy=given["cy"] - 0.5)
     photos = [
-        Photo(
+        Frame(
             name=name,
-            load=array.copy,
+            decode=array.copy,
             width=width,
             height=height,
-            known_camera=camera,
-            known_cam_to_world=poses[Path(name).stem],
+            camera=camera,
+            cam_to_world=poses[Path(name).stem],
         )
         for name, array in zip(names, arrays, strict=True)
     ]

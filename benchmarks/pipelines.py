@@ -62,7 +62,7 @@ def long_run(n_frames: int, width: int) -> None:
             started, inside = time.process_time(), model.seconds
             session.feed([frame])
             own.append(time.process_time() - started - (model.seconds - inside))
-        result = session.finish().reconstruction
+        result = session.finish()
         print(f"{result.n_views} of {n_frames} frames placed, {sum(view.is_keyframe for view in result.views)} keyframes")
         print(f"ATE {position_error(result, scene) / path_length(result, scene):.4%} of the path")
     for first in range(0, n_frames, 200):
@@ -80,7 +80,7 @@ def loop(seeds: int) -> None:
             config = replace(config, resample=replace(config.resample, reentry=reentry, loop_gap=60))
             model = FakeModel(truth, noise=0.02, bend_deg_per_m=0.2, long_side_px=48, seed=seed)
             with tempfile.TemporaryDirectory() as folder:
-                drift[reentry] = end_drift(run_vo(model, truth.frames(), Path(folder), config=config).reconstruction, truth, lap)
+                drift[reentry] = end_drift(run_vo(model, truth.frames(), Path(folder), config=config), truth, lap)
         print(f"seed {seed}: drift {drift['on']:.2f} m with re-entry, {drift['off']:.2f} m without", flush=True)
 
 
@@ -92,9 +92,9 @@ def accuracy() -> None:
     for name, scene in scenes.items():
         for noise in (0.0, 0.02):
             with tempfile.TemporaryDirectory() as folder:
-                vo = run_vo(FakeModel(scene, noise=noise), scene.frames(), Path(folder) / "vo").reconstruction
+                vo = run_vo(FakeModel(scene, noise=noise), scene.frames(), Path(folder) / "vo")
                 model = FakeDescribingModel(scene, noise=noise)
-                sfm = run_sfm(model, shuffled(scene.frames(), 1), Path(folder) / "sfm").reconstruction
+                sfm = run_sfm(model, shuffled(scene.frames(), 1), Path(folder) / "sfm")
                 print(
                     f"{name} noise {noise:.0%}: vo ATE {position_error(vo, scene) / path_length(vo, scene):.4%} of the path; "
                     f"sfm {sfm.n_views}/{len(scene.names)} placed, AUC@30 {auc30(sfm, scene):.2f}",

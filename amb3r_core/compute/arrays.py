@@ -20,11 +20,6 @@ def uint8_array(tensor: Tensor) -> NDArray[np.uint8]:
     return np.asarray(tensor.detach().cpu().byte().numpy(), dtype=np.uint8)  # pyright: ignore[reportUnknownMemberType]
 
 
-def floats(tensor: Tensor) -> list[float]:
-    """The numbers of a tensor (N,)."""
-    return [float(tensor[index]) for index in range(tensor.shape[0])]
-
-
 def ints(tensor: Tensor) -> list[int]:
     """The whole numbers of a tensor (N,)."""
     return [int(tensor[index]) for index in range(tensor.shape[0])]

@@ -51,6 +51,13 @@ class Frame:
     facts: PhotoFacts = field(default_factory=PhotoFacts)
     timestamp_s: float | None = None
 
+    def __post_init__(self) -> None:
+        camera, pose = self.camera, self.cam_to_world
+        if camera is not None and (camera.width, camera.height) != (self.width, self.height):
+            raise ValueError(f"{self.name} is {self.width}x{self.height} but its known camera is {camera.width}x{camera.height}")
+        if pose is not None and pose.shape != (4, 4):
+            raise ValueError(f"{self.name}: the known pose is {pose.shape}, not (4, 4)")
+
     @property
     def gps(self) -> GpsFix | None:
         return self.facts.gps

@@ -1,6 +1,6 @@
 """The photos a scene keeps: upright, undistorted, in a format every host reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from shutil import copyfile
@@ -15,6 +15,7 @@ from amb3r_core.compute.lens import undistort, undistort_mask
 from amb3r_core.inputs.images import Frame
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene.arrays import UInt8
+from amb3r_core.scene.camera import Camera
 from amb3r_core.scene.reconstruction import Reconstruction, View
 
 JPEG_QUALITY = 95
@@ -26,7 +27,6 @@ def keep_images(
     frames: Sequence[Frame],
     folder: Path,
     *,
-    radial_k1: Mapping[str, float],
     images: Literal["copy", "reference"] = "copy",
     monitor: Monitor = silent,
 ) -> Reconstruction:
@@ -39,17 +39,17 @@ def keep_images(
     views: list[View] = []
     taken: set[str] = set()
     for view in track(reconstruction.views, monitor, stage="keep images", total=reconstruction.n_views):
-        frame, k1 = by_name[view.name], radial_k1.get(view.name, 0.0)
-        if frame.is_upright_file and k1 == 0.0 and frame.path is not None and images == "reference":
+        frame = by_name[view.name]
+        if frame.is_upright_file and view.lens.is_straight and frame.path is not None and images == "reference":
             path = frame.path
         else:
-            path = _write_image(frame, view, k1, folder / "images", taken)
-        views.append(replace(view, path=str(path), mask_path=_write_mask(frame, view, k1, folder / "masks")))
+            path = _write_image(frame, view, folder / "images", taken)
+        views.append(replace(view, path=str(path), mask_path=_write_mask(frame, view, folder / "masks")))
     return replace(reconstruction, views=tuple(views))
 
 
-def _write_image(frame: Frame, view: View, k1: float, folder: Path, taken: set[str]) -> Path:
-    as_it_is = frame.is_upright_file and k1 == 0.0 and frame.path is not None
+def _write_image(frame: Frame, view: View, folder: Path, taken: set[str]) -> Path:
+    as_it_is = frame.is_upright_file and view.lens.is_straight and frame.path is not None
     suffix = PurePosixPath(frame.name).suffix
     if not as_it_is:
         suffix = ".jpg" if suffix.lower() in LOSSY_SUFFIXES else ".png"
@@ -59,26 +59,24 @@ def _write_image(frame: Frame, view: View, k1: float, folder: Path, taken: set[s
         copyfile(frame.path, path)
         return path
     rgb = frame.decode()
-    if k1 != 0.0:
-        rgb = _undistorted(rgb, view, k1)
+    if not view.lens.is_straight:
+        rgb = _undistorted(rgb, view.original_camera)
     Image.fromarray(rgb).save(path, quality=JPEG_QUALITY, subsampling=0)  # PNG ignores both
     return path
 
 
-def _undistorted(rgb: UInt8, view: View, k1: float) -> UInt8:
-    pixels = torch.as_tensor(rgb).permute(2, 0, 1).float()
-    straight = undistort(pixels, torch.as_tensor(view.camera.K), k1)
+def _undistorted(rgb: UInt8, camera: Camera) -> UInt8:
+    straight = undistort(torch.as_tensor(rgb).permute(2, 0, 1).float(), camera)
     return np.ascontiguousarray(uint8_array(straight.round().clamp(0, 255)).transpose(1, 2, 0))
 
 
-def _write_mask(frame: Frame, view: View, k1: float, folder: Path) -> str | None:
+def _write_mask(frame: Frame, view: View, folder: Path) -> str | None:
     """The mask as `folder`/NAME.png, where NAME is the photo's whole name: `a.jpg` and `a.png` both keep theirs."""
     if frame.decode_mask is None:
         return None
     mask = frame.decode_mask()
-    if k1 != 0.0:
-        straight = undistort_mask(torch.as_tensor(mask), torch.as_tensor(view.camera.K), k1)
-        mask = uint8_array(straight).astype(np.bool_)
+    if not view.lens.is_straight:
+        mask = uint8_array(undistort_mask(torch.as_tensor(mask), view.original_camera)).astype(np.bool_)
     path = folder / f"{frame.name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mask.astype(np.uint8) * 255).save(path)

@@ -18,7 +18,6 @@ from amb3r_core.scene.reconstruction import Reconstruction, Scale, VideoSource
 
 if TYPE_CHECKING:
     from amb3r_core.models.registry import ModelOptions
-    from amb3r_core.pipelines.assemble import PipelineResult
 
 Inputs = Sequence[Path] | FrameList
 
@@ -69,14 +68,12 @@ def run_job(job: Job, monitor: Monitor) -> Reconstruction:
     model = choice.entry.load(model_options(job.options, job.work), clock)
     from amb3r_core.pipelines.choice import run_pipeline
 
-    result = run_pipeline(model, frames, job.options, job.work, clock)
-    reconstruction, scale_notes = apply_scale(result.reconstruction, frames, job.options)
+    reconstruction = run_pipeline(model, frames, job.options, job.work, clock)
+    reconstruction, scale_notes = apply_scale(reconstruction, frames, job.options)
     if job.keep is not None:
-        reconstruction = keep_images(
-            reconstruction, frames.frames, job.keep, radial_k1=result.radial_k1, images=job.options.images, monitor=clock
-        )
+        reconstruction = keep_images(reconstruction, frames.frames, job.keep, images=job.options.images, monitor=clock)
     clock.close()
-    notes = (f"model: {choice.reason}", *reconstruction.provenance.notes, *poses_note, *scale_notes, *_lens_notes(result))
+    notes = (f"model: {choice.reason}", *reconstruction.provenance.notes, *poses_note, *scale_notes, *_lens_notes(reconstruction))
     provenance = replace(reconstruction.provenance, seconds=clock.seconds, notes=notes)
     return replace(reconstruction, provenance=provenance, video=video)
 
@@ -158,10 +155,9 @@ def _parse_distance(text: str) -> MeasuredDistance:
         raise InputError(f"--scale-from {text}: wanted PHOTO_A,PHOTO_B,METRES") from None
 
 
-def _lens_notes(result: "PipelineResult") -> tuple[str, ...]:
-    if not result.radial_k1:
-        return ()
-    return (f"the lens bends straight lines: the scene's images of {len(result.radial_k1)} views are undistorted copies",)
+def _lens_notes(reconstruction: Reconstruction) -> tuple[str, ...]:
+    n_bent = sum(not view.lens.is_straight for view in reconstruction.views)
+    return (f"the lens bends straight lines: the scene's images of {n_bent} views are undistorted copies",) if n_bent else ()
 
 
 def model_options(options: ReconstructOptions, work: Path) -> "ModelOptions":

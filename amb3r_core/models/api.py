@@ -12,40 +12,42 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from amb3r_core.compute.arrays import float64_array
 from amb3r_core.inputs.images import Frame
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene.camera import Letterbox, PinholeCamera
+from amb3r_core.scene.camera import Camera, Letterbox, PinholeCamera
+from amb3r_core.scene.lens import STRAIGHT, Lens
 from amb3r_core.scene.reconstruction import WeightsInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
-    """What images a model wants.
-
-    long_side_px: the longer side of the grid. multiple_px: both sides are multiples of it. min_views, max_views: how many
-    views one call takes (max 0: no limit but memory).
-    """
+    """What images a model wants."""
 
     long_side_px: int
+    """The longer side of the grid."""
     multiple_px: int = 1
+    """Both sides of the grid are multiples of it."""
     min_views: int = 1
+    """The fewest views one call takes."""
     max_views: int = 0
+    """The most views one call takes; 0: no limit but memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageBatch:
-    """Views ready for a model: one grid size, whole images letterboxed into it.
-
-    pixels (N, 3, H, W) float32 RGB in [0, 1]. valid (N, H, W) bool: False on padding and masked pixels.
-    frames: the originals, decoded on demand. letterboxes: where each original lies in the grid. is_ordered: frames of one video
-    or walk, in the order they were taken. Known cameras and poses, where given, are in `frames`.
-    """
+    """Views ready for a model: one grid size, whole images letterboxed into it."""
 
     pixels: Tensor
+    """(N, 3, H, W) float32 RGB in [0, 1]."""
     valid: Tensor
+    """(N, H, W) bool: False on padding and masked pixels."""
     frames: tuple[Frame, ...]
+    """The originals, decoded on demand, with their known cameras and poses where given."""
     letterboxes: tuple[Letterbox, ...]
+    """Where each original lies in the grid."""
     is_ordered: bool = False
+    """Whether the views are frames of one video or walk, in the order they were taken."""
 
     def __post_init__(self) -> None:
         n, _, height, width = self.pixels.shape
@@ -88,24 +90,26 @@ class ImageBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a model saw: depth, confidence and cameras of N views on the grid, in one world frame and one unit.
-
-    depth (N, H, W) float32, 0 = unknown; confidence (N, H, W) float32 >= 1, 1 where unknown; cam_to_world (N, 4, 4) float64;
-    intrinsics (N, 3, 3) float64 in grid pixels, (0, 0) the centre of the top-left pixel. metric_scale: the factor that
-    turned the model's unit into metres and is ALREADY applied to depth and translations; None: the unit is relative.
-    registered (N,) bool; reasons: why a view is not, "" for the others. radial_k1 (N,): first radial coefficient of the
-    originals; the grid shows the undistorted images. details: JSON values for the provenance.
-    """
+    """What a model saw: depth, confidence and cameras of N views on the grid, in one world frame and one unit."""
 
     depth: Tensor
+    """(N, H, W) float32 along the optical axis of the straightened images, 0 = unknown."""
     confidence: Tensor
+    """(N, H, W) float32 >= 1, 1 where unknown."""
     cam_to_world: Tensor
+    """(N, 4, 4) float64."""
     intrinsics: Tensor
+    """(N, 3, 3) float64 in grid pixels; (0, 0) is the centre of the top-left pixel."""
     registered: Tensor
+    """(N,) bool."""
     metric_scale: float | None = None
+    """The factor from the model's unit to metres, ALREADY applied to depth and translations; None: the unit is relative."""
     reasons: tuple[str, ...] = ()
-    radial_k1: Tensor | None = None
+    """Why a view is not registered, "" for the others."""
+    lenses: tuple[Lens, ...] = ()
+    """What bends each of the N original images; empty when all are straight."""
     details: Mapping[str, object] = field(default_factory=dict[str, object])
+    """JSON values for the provenance."""
 
     def __post_init__(self) -> None:
         n, height, width = self.depth.shape
@@ -120,10 +124,18 @@ class Prediction:
                 raise ValueError(f"{name} is {tuple(given)} but depth is {(n, height, width)}: wanted {shape}")
         if self.reasons and len(self.reasons) != n:
             raise ValueError(f"{len(self.reasons)} reasons for {n} views")
+        if self.lenses and len(self.lenses) != n:
+            raise ValueError(f"{len(self.lenses)} lenses for {n} views")
 
     @property
     def n_views(self) -> int:
         return self.depth.shape[0]
+
+    def grid_camera(self, index: int) -> Camera:
+        """The camera of a view as the grid shows it: its pinhole, and the lens that bends the image there."""
+        height, width = self.depth.shape[1:]
+        pinhole = PinholeCamera.from_matrix(float64_array(self.intrinsics[index]), width, height)
+        return Camera(pinhole=pinhole, lens=self.lenses[index] if self.lenses else STRAIGHT)
 
     @cached_property
     def points_world(self) -> Tensor:

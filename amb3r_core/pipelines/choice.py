@@ -10,13 +10,13 @@ from amb3r_core.errors import ResourceError
 from amb3r_core.inputs.images import FrameList
 from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.options import ReconstructOptions
-from amb3r_core.pipelines.assemble import PipelineResult
 from amb3r_core.pipelines.one_shot import run_one_shot
 from amb3r_core.pipelines.sfm.executor import InProcess, RayWorkers
 from amb3r_core.pipelines.sfm.run import run_sfm
 from amb3r_core.pipelines.sfm.state import SfmConfig
 from amb3r_core.pipelines.vo.run import run_vo
 from amb3r_core.progress import Monitor
+from amb3r_core.scene.reconstruction import Reconstruction
 
 Pipeline = Literal["one-shot", "vo", "sfm"]
 
@@ -47,22 +47,21 @@ def _choose_incremental(frames: FrameList, why: str) -> PipelineChoice:
 
 def run_pipeline(
     model: ReconstructionModel, frames: FrameList, options: ReconstructOptions, work: Path, monitor: Monitor
-) -> PipelineResult:
-    """The result of the asked or chosen pipeline; the choice is noted in the provenance. work: folder for its journal.
+) -> Reconstruction:
+    """The scene of the asked or chosen pipeline; the choice is noted in the provenance. work: folder for its journal.
 
     Where the choice was free and one call for all views runs out of memory, the views go through in windows.
     """
     choice = choose_pipeline(model, frames, options)
     try:
-        result = _run(choice, model, frames, options, work, monitor)
+        scene = _run(choice, model, frames, options, work, monitor)
     except ResourceError as error:
         if options.pipeline != "auto" or choice.name != "one-shot":
             raise
         choice = _choose_incremental(frames, f"all {len(frames)} views at once did not fit ({error})")
-        result = _run(choice, model, frames, options, work, monitor)
+        scene = _run(choice, model, frames, options, work, monitor)
     note = f"pipeline: {choice.name}, {choice.reason}"
-    provenance = replace(result.reconstruction.provenance, notes=(note, *result.reconstruction.provenance.notes))
-    return replace(result, reconstruction=replace(result.reconstruction, provenance=provenance))
+    return replace(scene, provenance=replace(scene.provenance, notes=(note, *scene.provenance.notes)))
 
 
 def _run(
@@ -72,7 +71,7 @@ def _run(
     options: ReconstructOptions,
     work: Path,
     monitor: Monitor,
-) -> PipelineResult:
+) -> Reconstruction:
     if choice.name == "one-shot":
         return run_one_shot(model, frames, version=__version__, monitor=monitor)
     if choice.name == "vo":
@@ -82,7 +81,7 @@ def _run(
 
 def _run_sfm(
     model: ReconstructionModel, frames: FrameList, options: ReconstructOptions, work: Path, monitor: Monitor
-) -> PipelineResult:
+) -> Reconstruction:
     config = SfmConfig(seed=options.seed)
     if options.executor == "local":
         return run_sfm(model, frames, work, config=config, executor=InProcess(model), monitor=monitor)

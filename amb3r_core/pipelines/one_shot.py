@@ -6,12 +6,12 @@ from amb3r_core.errors import RegistrationError, ResourceError
 from amb3r_core.inputs.images import FrameList
 from amb3r_core.models.api import Prediction, ReconstructionModel
 from amb3r_core.models.batching import prepare
-from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, PipelineResult, assemble
+from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, assemble
 from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene.reconstruction import Provenance, Scale
+from amb3r_core.scene.reconstruction import Provenance, Reconstruction, Scale
 
 
-def run_one_shot(model: ReconstructionModel, frames: FrameList, *, version: str, monitor: Monitor = silent) -> PipelineResult:
+def run_one_shot(model: ReconstructionModel, frames: FrameList, *, version: str, monitor: Monitor = silent) -> Reconstruction:
     """The scene of all frames, seen together. Raises `RegistrationError` when no view could be placed."""
     check_view_count(model, len(frames))
     started = time.perf_counter()

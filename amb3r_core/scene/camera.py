@@ -1,15 +1,16 @@
-"""A pinhole camera, and where its image lies in a dense grid."""
+"""Cameras: the pinhole, the camera of a photo whose lens bends lines, and where an image lies in a dense grid."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from amb3r_core.scene.arrays import Float32, Float64, Floats
+from amb3r_core.scene.lens import STRAIGHT, Lens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinholeCamera:
-    """A camera without distortion: width, height, fx, fy, cx, cy in pixels; (0, 0) is the centre of the top-left pixel."""
+    """A camera without distortion, in pixels; pixel (0, 0) is the centre of the top-left pixel."""
 
     width: int
     height: int
@@ -24,6 +25,12 @@ class PinholeCamera:
         values = (self.fx, self.fy, self.cx, self.cy)
         if not all(np.isfinite(values)) or self.fx <= 0 or self.fy <= 0:
             raise ValueError(f"a camera needs finite numbers and positive focal lengths: fx, fy, cx, cy = {values}")
+
+    @classmethod
+    def from_matrix(cls, K: Float64, width: int, height: int) -> "PinholeCamera":
+        """The camera of a (height, width) image with the intrinsic matrix K (3, 3)."""
+        fx, fy, cx, cy = float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])
+        return cls(width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)
 
     @property
     def K(self) -> Float64:
@@ -58,6 +65,10 @@ class PinholeCamera:
             cy=(self.cy + 0.5) * scale_y + letterbox.y - 0.5,
         )
 
+    def resized(self, width: int, height: int) -> "PinholeCamera":
+        """The camera of this camera's image, resized to (height, width)."""
+        return self.mapped(Letterbox(x=0, y=0, width=width, height=height), width, height)
+
     def unmapped(self, letterbox: "Letterbox", width: int, height: int) -> "PinholeCamera":
         """The camera of the original (height, width) image, given this camera of the grid; undoes `mapped`."""
         scale_x, scale_y = width / letterbox.width, height / letterbox.height
@@ -69,6 +80,42 @@ class PinholeCamera:
             cx=(self.cx + 0.5 - letterbox.x) * scale_x - 0.5,
             cy=(self.cy + 0.5 - letterbox.y) * scale_y - 0.5,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """The camera of an original photo."""
+
+    pinhole: PinholeCamera
+    """Of the photo once it is straightened, which leaves its size as it is."""
+    lens: Lens = STRAIGHT
+    """What bends the photo."""
+
+    def distort(self, pixels: Float64) -> Float64:
+        """Pixels (..., 2) of the photo, for pixels (..., 2) of the straightened photo."""
+        x, y = self._normalised(pixels)
+        return self._pixels(*self.lens.distort(x, y))
+
+    def undistort(self, pixels: Float64) -> Float64:
+        """Pixels (..., 2) of the straightened photo, for pixels (..., 2) of the photo; NaN where the lens shows nothing."""
+        x, y = self._normalised(pixels)
+        return self._pixels(*self.lens.undistort(x, y))
+
+    def project(self, points_cam: Float64) -> Float64:
+        """Pixels (..., 2) of the photo at which it shows camera-frame points (..., 3)."""
+        return self.distort(self.pinhole.project(points_cam))
+
+    def mapped(self, letterbox: "Letterbox", width: int, height: int) -> "Camera":
+        """The camera of a (height, width) grid into which the photo was resized at `letterbox`; its lens is the same."""
+        return Camera(pinhole=self.pinhole.mapped(letterbox, width, height), lens=self.lens)
+
+    def _normalised(self, pixels: Float64) -> tuple[Float64, Float64]:
+        pinhole = self.pinhole
+        return (pixels[..., 0] - pinhole.cx) / pinhole.fx, (pixels[..., 1] - pinhole.cy) / pinhole.fy
+
+    def _pixels(self, x: Float64, y: Float64) -> Float64:
+        pinhole = self.pinhole
+        return np.stack([pinhole.fx * x + pinhole.cx, pinhole.fy * y + pinhole.cy], axis=-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,29 +11,33 @@ from typing import Literal
 import numpy as np
 
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
-from amb3r_core.scene.camera import Letterbox, PinholeCamera
+from amb3r_core.scene.camera import Camera, Letterbox, PinholeCamera
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import check_rigid, transform_points
+from amb3r_core.scene.lens import STRAIGHT, Lens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One placed photo or video frame.
-
-    name: unique in the scene, with a suffix, as a path with forward slashes relative to the images folder.
-    path: the upright image file, or None when no file holds it. camera: of the ORIGINAL upright image.
-    cam_to_world (4, 4) float64. letterbox: where that image lies in the dense grid. mask_path: image file, 0 = ignore.
-    timestamp_s: seconds from the start of the video, None for photos.
-    """
+    """One placed photo or video frame."""
 
     name: str
+    """Unique in the scene, with a suffix, as a path with forward slashes relative to the images folder."""
     camera: PinholeCamera
+    """Of the upright image at the ORIGINAL's size, straightened where the lens bends it; what every export shows."""
     cam_to_world: Float64
+    """(4, 4) float64."""
     letterbox: Letterbox
+    """Where the image lies in the dense grid."""
+    lens: Lens = STRAIGHT
+    """What bends the original photo, also where `path` is a straightened copy of it."""
     path: str | None = None
+    """The upright image file, None when no file holds it."""
     mask_path: str | None = None
+    """Image file, 0 = ignore."""
     is_keyframe: bool = True
     timestamp_s: float | None = None
+    """Seconds from the start of the video, None for photos."""
 
     def __post_init__(self) -> None:
         check_rigid(self.cam_to_world, f"cam_to_world of view {self.name!r}")
@@ -42,6 +46,11 @@ class View:
     def world_to_cam(self) -> Float64:
         """The inverse pose (4, 4)."""
         return invert(self.cam_to_world)
+
+    @property
+    def original_camera(self) -> Camera:
+        """The camera of the original photo, lens and all."""
+        return Camera(pinhole=self.camera, lens=self.lens)
 
     def dense_camera(self, width: int, height: int) -> PinholeCamera:
         """The camera of the dense grid (height, width) this view's depth lives on."""
@@ -59,15 +68,14 @@ class UnregisteredView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dense:
-    """Per-view maps on one common grid; memory maps are welcome.
-
-    depth (N, H, W) float32, z along the optical axis, 0 = unknown. confidence (N, H, W) float32 >= 1, 1 where unknown.
-    rgb (N, H, W, 3) uint8.
-    """
+    """Per-view maps on one common grid, of the straightened images; memory maps are welcome."""
 
     depth: Float32
+    """(N, H, W) float32, z along the optical axis, 0 = unknown."""
     confidence: Float32
+    """(N, H, W) float32 >= 1, 1 where unknown."""
     rgb: UInt8
+    """(N, H, W, 3) uint8."""
 
     def __post_init__(self) -> None:
         shape = self.depth.shape
@@ -128,18 +136,20 @@ class WeightsInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """How a reconstruction was made; carried into every export.
-
-    model: registry name. pipeline: "one-shot", "vo", "sfm". weights: None for a model that needs none.
-    config: JSON values only. seconds: wall time per stage.
-    """
+    """How a reconstruction was made; carried into every export."""
 
     model: str
+    """Name in the registry."""
     version: str
+    """Of this software."""
     pipeline: str = "one-shot"
+    """One of "one-shot", "vo" and "sfm"."""
     weights: WeightsInfo | None = None
+    """None for a model that needs none."""
     config: Mapping[str, object] = field(default_factory=dict[str, object])
+    """JSON values only."""
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Wall time per stage."""
     notes: tuple[str, ...] = ()
     """What the user should know: choices made, doubts, what was left out."""
 
@@ -154,18 +164,16 @@ class VideoSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconstruction:
-    """One scene: placed views, their dense maps, and what is known about scale and origin.
-
-    dense is aligned with views (row i belongs to views[i]) or None when only cameras are known.
-    up_world: unit direction (3,) of up in world coordinates, None when unknown.
-    """
+    """One scene: placed views, their dense maps, and what is known about scale and origin."""
 
     views: tuple[View, ...]
     scale: Scale
     provenance: Provenance
     dense: Dense | None = None
+    """Row i belongs to views[i]; None when only cameras are known."""
     unregistered: tuple[UnregisteredView, ...] = ()
     up_world: tuple[float, float, float] | None = None
+    """Unit direction of up in world coordinates, None when unknown."""
     video: VideoSource | None = None
 
     def __post_init__(self) -> None:

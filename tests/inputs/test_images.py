@@ -1,5 +1,6 @@
 """Photos in: order, orientation, depth of bits, masks, and what bad files get."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from amb3r_core.errors import DependencyError, InputError
 from amb3r_core.inputs.images import EXIF_ORIENTATION, find_images, frames_from_arrays, natural_key, open_photos
+from amb3r_core.scene.camera import PinholeCamera
 
 GRADIENT = np.stack(np.broadcast_arrays(np.arange(40)[None, :] * 6, np.arange(30)[:, None] * 8, 90), axis=-1).astype(np.uint8)
 
@@ -166,3 +168,12 @@ def test_arrays_must_be_rgb_bytes() -> None:
     with pytest.raises(InputError, match="image 0 is float64"):
         frames_from_arrays([np.zeros((4, 4, 3))])  # pyright: ignore
     assert frames_from_arrays([GRADIENT])[0].decode() is GRADIENT
+
+
+def test_a_frame_refuses_a_camera_of_another_size_and_a_pose_that_is_none() -> None:
+    camera = PinholeCamera(width=64, height=48, fx=50.0, fy=50.0, cx=31.5, cy=23.5)
+    frame = frames_from_arrays([GRADIENT])[0]
+    with pytest.raises(ValueError, match=r"image_00000\.png is 40x30 but its known camera is 64x48"):
+        replace(frame, camera=camera)
+    with pytest.raises(ValueError, match=r"the known pose is \(3, 4\), not \(4, 4\)"):
+        replace(frame, cam_to_world=np.eye(4)[:3])

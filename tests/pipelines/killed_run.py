@@ -10,9 +10,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from amb3r_core.pipelines.assemble import PipelineResult
 from amb3r_core.pipelines.sfm.run import run_sfm
 from amb3r_core.pipelines.vo.run import run_vo
+from amb3r_core.scene.reconstruction import Reconstruction
 from tests.pipelines.fake_model import FakeDescribingModel
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes, shuffled
 
@@ -31,7 +31,7 @@ class DeadlyModel(FakeDescribingModel):
         return answer
 
 
-def run(kind: str, work: Path, kill_at: int = -1, delay_s: float = 0.0) -> PipelineResult:
+def run(kind: str, work: Path, kill_at: int = -1, delay_s: float = 0.0) -> Reconstruction:
     model = DeadlyModel(SCENE, noise=0.02, long_side_px=32, kill_at=kill_at, delay_s=delay_s)
     if kind == "vo":
         return run_vo(model, SCENE.frames(), work)

@@ -45,16 +45,16 @@ def test_what_was_asked_for_is_taken():
 def test_every_pipeline_runs_and_says_so(pipeline, tmp_path):
     model = FakeModel(SCENE, long_side_px=32)
     result = run_pipeline(model, SCENE.frames(), replace(AUTO, pipeline=pipeline), tmp_path, silent)
-    assert result.reconstruction.n_views == 14
-    assert result.reconstruction.provenance.notes[0].startswith("pipeline: ")
-    assert result.reconstruction.provenance.pipeline == ("one-shot" if pipeline == "auto" else pipeline)
+    assert result.n_views == 14
+    assert result.provenance.notes[0].startswith("pipeline: ")
+    assert result.provenance.pipeline == ("one-shot" if pipeline == "auto" else pipeline)
 
 
 def test_a_free_choice_that_does_not_fit_memory_goes_through_in_windows(tmp_path):
     model = SmallMemoryModel(SCENE, long_side_px=32)
     frames = replace(SCENE.frames(), is_ordered=False)
     result = run_pipeline(model, frames, AUTO, tmp_path, silent)
-    assert result.reconstruction.provenance.pipeline == "sfm"
-    assert "did not fit (out of memory)" in result.reconstruction.provenance.notes[0]
+    assert result.provenance.pipeline == "sfm"
+    assert "did not fit (out of memory)" in result.provenance.notes[0]
     with pytest.raises(ResourceError):
         run_pipeline(model, frames, replace(AUTO, pipeline="one-shot"), tmp_path / "asked", silent)

@@ -28,8 +28,8 @@ def test_three_kills_change_nothing(kind, n_calls, tmp_path):
         command = [sys.executable, "-m", "tests.pipelines.killed_run", *arguments]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120, check=False)
         assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-    resumed = run(kind, tmp_path / "killed").reconstruction
-    straight = run(kind, tmp_path / "straight").reconstruction
+    resumed = run(kind, tmp_path / "killed")
+    straight = run(kind, tmp_path / "straight")
     assert [view.name for view in resumed.views] == [view.name for view in straight.views]
     np.testing.assert_array_equal(resumed.cam_to_world, straight.cam_to_world)
     np.testing.assert_array_equal(resumed.dense.depth, straight.dense.depth)
@@ -41,11 +41,11 @@ def test_a_finished_session_is_taken_up_without_calling_the_model(tmp_path):
     first = FakeModel(scene, long_side_px=32)
     a = VisualOdometry().start(first, work=tmp_path)
     a.feed(scene.frames())
-    before = a.finish().reconstruction
+    before = a.finish()
     second = FakeModel(scene, long_side_px=32)
     b = VisualOdometry().start(second, work=tmp_path)
     b.feed(scene.frames())
-    after = b.finish().reconstruction
+    after = b.finish()
     assert second.calls == []
     np.testing.assert_array_equal(before.cam_to_world, after.cam_to_world)
 

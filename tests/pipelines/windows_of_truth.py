@@ -7,6 +7,7 @@ import numpy as np
 
 from amb3r_core.pipelines.mapping.windows import Window
 from amb3r_core.scene.geometry import Sim3
+from amb3r_core.scene.lens import STRAIGHT
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes
 
 
@@ -21,7 +22,7 @@ def true_window(frames: Iterable[int], *, width: int = 32, height: int = 24, n_p
         weight=np.full_like(depth, 0.8),
         cam_to_world=scene.path[list(frames)],
         intrinsics=np.tile(scene.camera(width, height).K, (len(frames), 1, 1)),
-        radial_k1=np.zeros(len(frames)),
+        lenses=(STRAIGHT,) * len(frames),
         registered=np.ones(len(frames), dtype=bool),
         raw_confidence=np.full(len(frames), 5.0),
         metres_per_unit=None,

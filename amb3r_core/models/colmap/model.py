@@ -1,7 +1,6 @@
 """The model that needs no weights: structure from motion for the cameras, multi-view stereo for the depth."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,17 +10,16 @@ from torch import Tensor
 
 from amb3r_core.compute.arrays import float64_array, ints
 from amb3r_core.compute.lens import undistort, undistort_mask
-from amb3r_core.inputs.images import Frame, natural_key
+from amb3r_core.inputs.images import natural_key
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
 from amb3r_core.models.colmap.prediction_cache import keep_answer, load_answer
-from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.run import FEATURES, SharedWork, SparseConfig, reconstruct_sparse
 from amb3r_core.models.colmap.sfm.sparse import SparseModel, SparseView
 from amb3r_core.models.colmap.stereo.dense import StereoConfig, densify
 from amb3r_core.models.colmap.stereo.neighbours import SparseScene
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float64
-from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.camera import Camera
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.reconstruction import WeightsInfo
 
@@ -74,8 +72,7 @@ class ColmapModel:
 
     def _solve(self, batch: ImageBatch, scratch: Path, monitor: Monitor) -> Prediction:
         sfm = SparseConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
-        photos = photos_of(batch.frames)
-        sparse = reconstruct_sparse(photos, config=sfm, scratch=scratch, shared=self._shared, monitor=monitor)
+        sparse = reconstruct_sparse(batch.frames, config=sfm, scratch=scratch, shared=self._shared, monitor=monitor)
         placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
         to_world = np.eye(4) if _has_poses(batch) else invert(_pose(sparse.views[placed[0]]))
         factor = 1.0 if _has_poses(batch) else RELATIVE_MEDIAN_DEPTH / _median_depth(sparse)
@@ -89,34 +86,11 @@ class ColmapModel:
         """Depth and confidence (M, H, W) of the placed views."""
         pixels, valid = batch.pixels[placed].clone(), batch.valid[placed].clone()
         for row, index in enumerate(placed):
-            k1 = sparse.views[index].radial_k1
-            if k1 != 0.0:
-                pixels[row] = undistort(pixels[row], scene.intrinsics[row], k1)
-                valid[row] = undistort_mask(valid[row], scene.intrinsics[row], k1)
+            camera = _grid_camera(batch, sparse, index)
+            if not camera.lens.is_straight:
+                pixels[row], valid[row] = undistort(pixels[row], camera), undistort_mask(valid[row], camera)
         depth, confidence = densify(pixels.to(self._config.device), valid.to(self._config.device), scene, StereoConfig(), monitor)
         return depth.cpu(), confidence.cpu()
-
-
-def photos_of(frames: Sequence[Frame]) -> list[Photo]:
-    """The frames as structure from motion takes them; frames of one size, lens setting and known camera share a camera."""
-    groups: dict[object, int] = {}
-    photos: list[Photo] = []
-    for frame in frames:
-        key = (frame.width, frame.height, frame.facts.camera, frame.camera)
-        photos.append(
-            Photo(
-                name=frame.name,
-                load=frame.decode,
-                load_mask=frame.decode_mask,
-                width=frame.width,
-                height=frame.height,
-                camera_group=groups.setdefault(key, len(groups)),
-                focal_prior_px=frame.facts.focal_px,
-                known_camera=frame.camera,
-                known_cam_to_world=frame.cam_to_world,
-            )
-        )
-    return photos
 
 
 def _order(batch: ImageBatch) -> list[int]:
@@ -160,10 +134,8 @@ def _sparse_scene(batch: ImageBatch, sparse: SparseModel, placed: list[int], to_
     poses = np.array([to_world @ _pose(sparse.views[index]) for index in placed])
     poses[:, :3, 3] *= factor
     points = (sparse.points @ to_world[:3, :3].T + to_world[:3, 3]) * factor
-    height, width = batch.grid
-    cameras = [sparse.views[index].camera.mapped(batch.letterboxes[index], width, height) for index in placed]
     return SparseScene(
-        intrinsics=torch.as_tensor(np.array([camera.K for camera in cameras])),
+        intrinsics=torch.as_tensor(np.array([_grid_camera(batch, sparse, index).pinhole.K for index in placed])),
         cam_to_world=torch.as_tensor(poses),
         size=batch.grid,
         points=torch.as_tensor(points),
@@ -180,7 +152,7 @@ def _prediction(
     all_depth[rows], all_confidence[rows] = depth, confidence
     cam_to_world = torch.eye(4, dtype=torch.float64).repeat(n, 1, 1)
     cam_to_world[rows] = scene.cam_to_world
-    intrinsics = torch.as_tensor(np.array([_grid_camera(batch, sparse, index).K for index in range(n)]))
+    intrinsics = torch.as_tensor(np.array([_grid_camera(batch, sparse, index).pinhole.K for index in range(n)]))
     registered = torch.zeros(n, dtype=torch.bool)
     registered[rows] = True
     return Prediction(
@@ -190,7 +162,7 @@ def _prediction(
         intrinsics=intrinsics,
         registered=registered,
         reasons=tuple(view.reason for view in sparse.views),
-        radial_k1=torch.tensor([view.radial_k1 for view in sparse.views], dtype=torch.float64),
+        lenses=tuple(view.camera.lens for view in sparse.views),
         details=_details(sparse),
     )
 
@@ -211,11 +183,11 @@ def _reordered(answer: Prediction, order: list[int], *, keeps_world: bool) -> Pr
         intrinsics=answer.intrinsics[rows],
         registered=registered,
         reasons=tuple(answer.reasons[row] for row in ints(rows)),
-        radial_k1=None if answer.radial_k1 is None else answer.radial_k1[rows],
+        lenses=tuple(answer.lenses[row] for row in ints(rows)) if answer.lenses else (),
     )
 
 
-def _grid_camera(batch: ImageBatch, sparse: SparseModel, index: int) -> PinholeCamera:
+def _grid_camera(batch: ImageBatch, sparse: SparseModel, index: int) -> Camera:
     height, width = batch.grid
     return sparse.views[index].camera.mapped(batch.letterboxes[index], width, height)
 

@@ -9,6 +9,7 @@ import torch
 
 from amb3r_core.compute.arrays import float32_array, float64_array, uint8_array
 from amb3r_core.models.api import Prediction
+from amb3r_core.scene.lens import Lens
 from amb3r_core.storage.atomic import written_whole
 
 FILE = "answer.npz"
@@ -30,7 +31,7 @@ def load_answer(folder: Path) -> Prediction | None:
             intrinsics=torch.as_tensor(kept["intrinsics"]),
             registered=torch.as_tensor(kept["registered"]).bool(),
             reasons=tuple(json.loads(str(kept["reasons"]))),
-            radial_k1=torch.as_tensor(kept["radial_k1"]),
+            lenses=tuple(Lens(model=model, coefficients=tuple(values)) for model, values in json.loads(str(kept["lenses"]))),
             details=json.loads(str(kept["details"])),
         )
 
@@ -46,7 +47,7 @@ def keep_answer(folder: Path, answer: Prediction) -> None:
             intrinsics=float64_array(answer.intrinsics),
             registered=uint8_array(answer.registered),
             reasons=np.array(json.dumps(answer.reasons)),
-            radial_k1=np.zeros(answer.n_views) if answer.radial_k1 is None else float64_array(answer.radial_k1),
+            lenses=np.array(json.dumps([(lens.model, lens.coefficients) for lens in answer.lenses])),
             details=np.array(json.dumps(dict(answer.details))),
         )
     for path in folder.iterdir():

@@ -43,10 +43,8 @@ def _focal_px(window: WindowInput, scene: SceneMap, anchors: Sequence[int]) -> d
     height, width = window.valid.shape[1:]
     for frame in anchors:
         row = window.frames.index(frame)
-        source, K = window.sources[row], scene.intrinsics(frame)
-        grid = PinholeCamera(
-            width=width, height=height, fx=float(K[0, 0]), fy=float(K[1, 1]), cx=float(K[0, 2]), cy=float(K[1, 2])
-        )
+        source = window.sources[row]
+        grid = PinholeCamera.from_matrix(scene.intrinsics(frame), width, height)
         camera = grid.unmapped(window.letterboxes[row], source.width, source.height)
         found.setdefault(lens_of(source), []).append((camera.fx + camera.fy) / 2.0)
     return {lens: float(np.median(values)) for lens, values in found.items()}

@@ -18,6 +18,7 @@ from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore, Record
 from amb3r_core.pipelines.mapping.windows import Window, same_pose
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.geometry import blend_pose
+from amb3r_core.scene.lens import STRAIGHT, Lens, simple_radial
 
 START_SIZE = 64
 TOLD_CAMERA_SHARE = 0.1
@@ -45,7 +46,7 @@ class SceneMap:
         self._store, self._config = store, config
         self._poses = np.tile(np.eye(4), (START_SIZE, 1, 1))
         self._intrinsics = np.tile(np.eye(3), (START_SIZE, 1, 1))
-        self._radial_k1 = np.zeros(START_SIZE)
+        self._lenses = [STRAIGHT] * START_SIZE
         self._weights = np.zeros(START_SIZE)
         self._camera_weights = np.zeros(START_SIZE)
         self._counts = np.zeros(START_SIZE, dtype=np.int64)
@@ -74,9 +75,9 @@ class SceneMap:
         """The camera (3, 3) in grid pixels: the weighted mean over the frame's windows."""
         return self._intrinsics[frame]
 
-    def radial_k1(self, frame: int) -> float:
-        """First radial coefficient of the original picture."""
-        return float(self._radial_k1[frame])
+    def lens(self, frame: int) -> Lens:
+        """What bends the original picture: the weighted mean over the frame's windows."""
+        return self._lenses[frame]
 
     def weight(self, frame: int) -> float:
         """Mean weight of a frame's pixels in [0, 1)."""
@@ -145,7 +146,7 @@ class SceneMap:
         total = self._camera_weights[frame] + weight
         share = weight / total
         self._intrinsics[frame] = (1.0 - share) * self._intrinsics[frame] + share * window.intrinsics[row]
-        self._radial_k1[frame] = (1.0 - share) * self._radial_k1[frame] + share * window.radial_k1[row]
+        self._lenses[frame] = self._lenses[frame].blended(window.lenses[row], share)
         self._camera_weights[frame] = total
 
     def _fuse_pose(self, frame: int, pose: Float64, weight: float) -> None:
@@ -161,7 +162,7 @@ class SceneMap:
         extra = max(size, n_frames - size)
         self._poses = np.concatenate([self._poses, np.tile(np.eye(4), (extra, 1, 1))])
         self._intrinsics = np.concatenate([self._intrinsics, np.tile(np.eye(3), (extra, 1, 1))])
-        self._radial_k1 = np.concatenate([self._radial_k1, np.zeros(extra)])
+        self._lenses += [STRAIGHT] * extra
         self._weights = np.concatenate([self._weights, np.zeros(extra)])
         self._camera_weights = np.concatenate([self._camera_weights, np.zeros(extra)])
         self._counts = np.concatenate([self._counts, np.zeros(extra, dtype=np.int64)])
@@ -172,7 +173,7 @@ class SceneMap:
         return {
             "poses": self._poses[:n],
             "intrinsics": self._intrinsics[:n],
-            "radial_k1": self._radial_k1[:n],
+            "radial": np.array([lens.coefficients for lens in self._lenses[:n]]).reshape(-1, 1),
             "weights": self._weights[:n],
             "camera_weights": self._camera_weights[:n],
             "counts": self._counts[:n],
@@ -187,7 +188,7 @@ class SceneMap:
         self._grow(n)
         self._poses[:n] = record["poses"]
         self._intrinsics[:n] = record["intrinsics"]
-        self._radial_k1[:n] = record["radial_k1"]
+        self._lenses[:n] = [simple_radial(k1) for k1 in record["radial"][:, 0].tolist()]
         self._weights[:n] = record["weights"]
         self._camera_weights[:n] = record["camera_weights"]
         self._counts[:n] = record["counts"]

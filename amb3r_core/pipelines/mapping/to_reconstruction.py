@@ -11,13 +11,13 @@ from amb3r_core.compute.arrays import uint8_array
 from amb3r_core.compute.lens import undistort
 from amb3r_core.errors import AlignmentError, RegistrationError
 from amb3r_core.models.api import ReconstructionModel
-from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, PipelineResult
+from amb3r_core.pipelines.assemble import UNKNOWN_SCALE
 from amb3r_core.pipelines.mapping.alignment import weighted_median
 from amb3r_core.pipelines.mapping.scene_map import SceneMap
 from amb3r_core.pipelines.mapping.store import FrameShelf, Records
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene.arrays import Float64, UInt8
-from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.camera import Camera, PinholeCamera
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import Sim3, mean_pose
 from amb3r_core.scene.gravity import levelled, up_of_cameras
@@ -69,7 +69,7 @@ class Finish:
     notes: tuple[str, ...] = ()
 
 
-def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: Path, monitor: Monitor = silent) -> PipelineResult:
+def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: Path, monitor: Monitor = silent) -> Reconstruction:
     """The scene of all placed frames; its dense maps are memory-mapped files in `folder`.
 
     The first placed frame given out is the world, unless poses are known. Raises `RegistrationError` when none is placed.
@@ -94,8 +94,7 @@ def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: Path, moni
         unregistered=tuple(_unregistered(shelf, frame, facts) for frame in facts.frames if not scene.is_placed(frame)),
         up_world=up_of_cameras(views),
     )
-    k1 = {shelf.frames[frame].name: scene.radial_k1(frame) for frame in placed if scene.radial_k1(frame) != 0.0}
-    return PipelineResult(reconstruction=levelled(reconstruction)[0], radial_k1=k1)
+    return levelled(reconstruction)[0]
 
 
 def cameras_only(scene: SceneMap | None, shelf: FrameShelf, facts: Finish) -> Reconstruction:
@@ -145,11 +144,7 @@ def _view(
     frame, letterbox = shelf.frames[index], shelf.letterbox(index)
     camera = frame.camera
     if camera is None:
-        height, width = shelf.layout.grid
-        K = scene.intrinsics(index)
-        fx, fy, cx, cy = float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])
-        grid = PinholeCamera(width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)
-        camera = grid.unmapped(letterbox, frame.width, frame.height)
+        camera = _grid_camera(scene, shelf, index).unmapped(letterbox, frame.width, frame.height)
     pose = frame.cam_to_world if on_known_poses else None
     if pose is None:
         pose = similarity.apply_pose(scene.pose(index))
@@ -160,6 +155,7 @@ def _view(
         camera=camera,
         cam_to_world=pose,
         letterbox=letterbox,
+        lens=scene.lens(index),
         is_keyframe=index in keyframes,
         timestamp_s=frame.timestamp_s,
     )
@@ -187,11 +183,16 @@ def _dense(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: fl
 
 def _colors(scene: SceneMap, shelf: FrameShelf, frame: int) -> UInt8:
     """The picture (H, W, 3), undistorted like the depth."""
-    rgb, k1 = shelf.rgb(frame), scene.radial_k1(frame)
-    if k1 == 0.0:
+    rgb, camera = shelf.rgb(frame), Camera(pinhole=_grid_camera(scene, shelf, frame), lens=scene.lens(frame))
+    if camera.lens.is_straight:
         return rgb
     pixels = torch.as_tensor(rgb.copy()).permute(2, 0, 1).float()
-    return uint8_array(undistort(pixels, torch.as_tensor(scene.intrinsics(frame)), k1).round().permute(1, 2, 0))
+    return uint8_array(undistort(pixels, camera).round().permute(1, 2, 0))
+
+
+def _grid_camera(scene: SceneMap, shelf: FrameShelf, frame: int) -> PinholeCamera:
+    height, width = shelf.layout.grid
+    return PinholeCamera.from_matrix(scene.intrinsics(frame), width, height)
 
 
 def _unregistered(shelf: FrameShelf, index: int, facts: Finish) -> UnregisteredView:

@@ -15,6 +15,7 @@ from amb3r_core.models.api import ImageBatch, Prediction, ReconstructionModel
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
 from amb3r_core.scene.camera import Letterbox
+from amb3r_core.scene.lens import STRAIGHT, Lens
 
 Bools = NDArray[np.bool_]
 KEPT_WITHIN = 1e-6
@@ -55,7 +56,7 @@ class Window:
     """A model's answer for n frames, in one local frame and unit.
 
     frames: indices in the scene. depth (n, H, W) float32, 0 = unknown. weight (n, H, W) float32 in [0, 1): confidence as
-    (c - 1) / c. cam_to_world (n, 4, 4). intrinsics (n, 3, 3) in grid pixels. radial_k1 (n,). registered (n,).
+    (c - 1) / c. cam_to_world (n, 4, 4). intrinsics (n, 3, 3) in grid pixels. lenses: of the n originals. registered (n,).
     raw_confidence (n,): mean over each view's pixels, >= 1. metres_per_unit: 1 when the local unit is the metre, None when
     it is relative. keeps_map: the model was told poses of the map and kept to them, so that local frame and unit are the map's.
     """
@@ -65,7 +66,7 @@ class Window:
     weight: Float32
     cam_to_world: Float64
     intrinsics: Float64
-    radial_k1: Float64
+    lenses: tuple[Lens, ...]
     registered: Bools
     raw_confidence: Float64
     metres_per_unit: float | None
@@ -105,7 +106,7 @@ class Window:
             weight=self.weight[index],
             cam_to_world=self.cam_to_world[index],
             intrinsics=self.intrinsics[index],
-            radial_k1=self.radial_k1[index],
+            lenses=tuple(self.lenses[row] for row in rows),
             registered=self.registered[index],
             raw_confidence=self.raw_confidence[index],
         )
@@ -142,7 +143,7 @@ def unplaced(window: WindowInput, error: RegistrationError) -> Window:
         weight=np.zeros((n, height, width), dtype=np.float32),
         cam_to_world=np.tile(np.eye(4), (n, 1, 1)),
         intrinsics=np.tile(np.eye(3), (n, 1, 1)),
-        radial_k1=np.zeros(n),
+        lenses=(STRAIGHT,) * n,
         registered=np.zeros(n, dtype=np.bool_),
         raw_confidence=np.ones(n),
         metres_per_unit=None,
@@ -154,7 +155,6 @@ def to_window(prediction: Prediction, window: WindowInput) -> Window:
     depth = float32_array(prediction.depth)
     confidence = np.maximum(float32_array(prediction.confidence), np.float32(1.0))
     weight = np.where(depth > 0, (confidence - 1.0) / confidence, np.float32(0.0)).astype(np.float32)
-    k1 = np.zeros(len(window.frames)) if prediction.radial_k1 is None else float64_array(prediction.radial_k1)
     cam_to_world = float64_array(prediction.cam_to_world)
     registered = np.asarray(prediction.registered.cpu(), dtype=np.bool_)
     keeps_map = _keeps_map(cam_to_world, registered, window)
@@ -165,7 +165,7 @@ def to_window(prediction: Prediction, window: WindowInput) -> Window:
         weight=weight,
         cam_to_world=cam_to_world,
         intrinsics=float64_array(prediction.intrinsics),
-        radial_k1=k1,
+        lenses=prediction.lenses or (STRAIGHT,) * len(window.frames),
         registered=registered,
         raw_confidence=confidence.mean(axis=(1, 2), dtype=np.float64),
         metres_per_unit=1.0 if is_metric else None,

@@ -13,7 +13,6 @@ from amb3r_core._version import __version__
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import FrameList, natural_key
 from amb3r_core.models.api import InputSpec, ReconstructionModel
-from amb3r_core.pipelines.assemble import PipelineResult
 from amb3r_core.pipelines.mapping.scene_map import SceneMap
 from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf, Journal
 from amb3r_core.pipelines.mapping.to_reconstruction import Finish, finish
@@ -24,6 +23,7 @@ from amb3r_core.pipelines.sfm.register import place_leftovers, register_clusters
 from amb3r_core.pipelines.sfm.seed import score_clusters, start_map
 from amb3r_core.pipelines.sfm.state import SfmConfig, SfmRun, SfmState, Stage
 from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene.reconstruction import Reconstruction
 
 MIN_WINDOW = 8
 
@@ -36,7 +36,7 @@ def run_sfm(
     config: SfmConfig | None = None,
     executor: Executor | None = None,
     monitor: Monitor = silent,
-) -> PipelineResult:
+) -> Reconstruction:
     """The scene of an unordered set of frames; goes on from what `work` holds of an earlier run of the same frames.
 
     Raises `RegistrationError` when nothing could be placed.

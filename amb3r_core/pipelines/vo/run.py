@@ -19,7 +19,6 @@ from amb3r_core._version import __version__
 from amb3r_core.errors import AlignmentError, InputError
 from amb3r_core.inputs.images import Frame, FrameList
 from amb3r_core.models.api import InputSpec, ReconstructionModel
-from amb3r_core.pipelines.assemble import PipelineResult
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, infer
 from amb3r_core.pipelines.mapping.keyframes import ResampleConfig, needs_resampling, resample, select_keyframes
 from amb3r_core.pipelines.mapping.priors import tell
@@ -185,7 +184,7 @@ class VoSession:
         """The camera path so far, without dense maps; no views before the first window is full."""
         return cameras_only(self._map, self._shelf, self._facts())
 
-    def finish(self) -> PipelineResult:
+    def finish(self) -> Reconstruction:
         """The whole scene: maps what is left, tries lost frames once more, and puts everything into one unit.
 
         Raises `RegistrationError` when no frame could be placed.
@@ -371,7 +370,7 @@ def evenly_spread(frames: Sequence[int], limit: int) -> list[int]:
 
 def run_vo(
     model: ReconstructionModel, frames: FrameList, work: Path, *, config: VoConfig | None = None, monitor: Monitor = silent
-) -> PipelineResult:
+) -> Reconstruction:
     """The scene of an ordered set of frames; goes on from what `work` holds of an earlier run."""
     session = VisualOdometry(config or VoConfig()).start(model, work=work, n_frames=len(frames), monitor=monitor)
     session.feed(frames)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.features import Features, feature_path, write_features
-from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.run import FEATURES, SparseConfig
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.conventions import invert
@@ -46,7 +46,7 @@ def no_features() -> Features:
     return Features(keypoints=np.zeros((0, 4), np.float32), descriptors=np.zeros((0, 128), np.uint8), width=WIDTH, height=HEIGHT)
 
 
-def store(scratch: Path, features: list[Features]) -> list[Photo]:
+def store(scratch: Path, features: list[Features]) -> list[Frame]:
     """Puts the features where a former run would have left them; the photos cannot be decoded, so nothing else is read."""
     photos = [photo(f"photo{index}.jpg") for index in range(len(features))]
     config = SparseConfig().feature_config(len(photos))
@@ -56,11 +56,11 @@ def store(scratch: Path, features: list[Features]) -> list[Photo]:
     return photos
 
 
-def photo(name: str, **known: object) -> Photo:
-    def load() -> NDArray[np.uint8]:
+def photo(name: str, **known: object) -> Frame:
+    def decode() -> NDArray[np.uint8]:
         raise AssertionError("the stored features must be used")
 
-    return Photo(name=name, load=load, width=WIDTH, height=HEIGHT, **known)  # type: ignore[arg-type]
+    return Frame(name=name, decode=decode, width=WIDTH, height=HEIGHT, **known)  # type: ignore[arg-type]
 
 
 def _looking_at_origin(angle: float, height: float) -> Float64:

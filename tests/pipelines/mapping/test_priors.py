@@ -80,7 +80,7 @@ def test_odometry_tells_and_its_keyframes_stay(tmp_path):
         np.testing.assert_array_equal(after[name], pose)
     assert model.focal_px_told[0] is None
     assert model.focal_px_told[1] == pytest.approx(ARC.camera(64, 48).fx, rel=0.01)
-    scene = session.finish().reconstruction
+    scene = session.finish()
     assert scene.n_views == 30
     assert position_error(scene, ARC) < 0.02 * path_length(scene, ARC)
 
@@ -90,7 +90,7 @@ def test_structure_from_motion_asks_an_obedient_model_less_often(tmp_path):
     truth, calls = BoxScene(room_boxes(), orbit_path(48), image_width=32), {}
     for kind in (FakeDescribingModel, FakeObedientModel):
         model = kind(truth, long_side_px=32, noise=0.01, confidence=1.8)
-        scene = run_sfm(model, shuffled(truth.frames(), 1), tmp_path / kind.__name__).reconstruction
+        scene = run_sfm(model, shuffled(truth.frames(), 1), tmp_path / kind.__name__)
         assert scene.n_views == 48
         assert auc30(scene, truth) >= 95
         calls[kind] = len(model.calls)
@@ -100,5 +100,5 @@ def test_structure_from_motion_asks_an_obedient_model_less_often(tmp_path):
 def test_known_poses_of_the_user_still_come_back_unchanged(tmp_path):
     frames = ARC.frames()
     known = tuple(replace(frame, cam_to_world=ARC.pose(frame.name)) for frame in frames)
-    scene = run_vo(FakeObedientModel(ARC, long_side_px=32), replace(frames, frames=known), tmp_path).reconstruction
+    scene = run_vo(FakeObedientModel(ARC, long_side_px=32), replace(frames, frames=known), tmp_path)
     np.testing.assert_array_equal(scene.cam_to_world, ARC.path)

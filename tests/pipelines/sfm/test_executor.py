@@ -35,11 +35,11 @@ def test_without_ray_the_command_to_install_it_is_told(monkeypatch):
 def test_two_ray_workers_give_what_this_process_gives(tmp_path):
     pytest.importorskip("ray")
     model = FakeDescribingModel(SCENE, noise=0.02, long_side_px=32)
-    here = run_sfm(model, shuffled(SCENE.frames(), 1), tmp_path / "here").reconstruction
+    here = run_sfm(model, shuffled(SCENE.frames(), 1), tmp_path / "here")
     workers = RayWorkers(model, n_workers=2)
     try:
         assert list(workers.map(name_and_double, range(5))) == [("fake", 2 * i) for i in range(5)]
-        there = run_sfm(model, shuffled(SCENE.frames(), 1), tmp_path / "there", executor=workers).reconstruction
+        there = run_sfm(model, shuffled(SCENE.frames(), 1), tmp_path / "there", executor=workers)
     finally:
         workers.close()
     np.testing.assert_array_equal(here.cam_to_world, there.cam_to_world)

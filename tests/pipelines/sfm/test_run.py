@@ -19,7 +19,7 @@ ARC = BoxScene(room_boxes(), orbit_path(24, turns=0.35), image_width=32)
 
 def run(scene, tmp_path, *, model=FakeDescribingModel, order=1, **options):
     made = model(scene, **{"long_side_px": 32, **options})
-    return run_sfm(made, shuffled(scene.frames(), order), tmp_path).reconstruction
+    return run_sfm(made, shuffled(scene.frames(), order), tmp_path)
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_two_photos_make_a_scene(tmp_path):
 @pytest.mark.slow
 def test_windows_are_fitted_to_what_the_model_takes(tmp_path):
     model = FakeDescribingModel(ARC, long_side_px=32, max_views=10)
-    scene = run_sfm(model, shuffled(ARC.frames(), 1), tmp_path).reconstruction
+    scene = run_sfm(model, shuffled(ARC.frames(), 1), tmp_path)
     assert max(map(len, model.calls)) <= 10
     assert scene.n_views == 24
     with pytest.raises(InputError, match="windows of 8 views, but the model takes 7 at once: try a smaller --long-side"):
@@ -117,7 +117,7 @@ def test_a_group_that_is_unsure_as_a_whole_stays_together():
 def test_a_map_with_one_keyframe_shows_others_beside_it(tmp_path):
     truth = BoxScene(room_boxes(), orbit_path(12, turns=0.02), image_width=32)
     model = FakeDescribingModel(truth, long_side_px=32)
-    scene = run_sfm(model, truth.frames(), tmp_path).reconstruction
+    scene = run_sfm(model, truth.frames(), tmp_path)
     assert sum(view.is_keyframe for view in scene.views) == 1
     assert scene.n_views == 12
     assert max(map(len, model.calls)) == 4 + 6

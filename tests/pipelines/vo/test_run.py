@@ -18,7 +18,7 @@ SHORT = BoxScene(room_boxes(), orbit_path(30, turns=0.3), image_width=32)
 
 
 def run(scene, tmp_path, config=None, **model):
-    return run_vo(FakeModel(scene, **{"long_side_px": 32, **model}), scene.frames(), tmp_path, config=config).reconstruction
+    return run_vo(FakeModel(scene, **{"long_side_px": 32, **model}), scene.frames(), tmp_path, config=config)
 
 
 def test_without_noise_the_path_and_the_depth_are_the_truth(tmp_path):
@@ -50,7 +50,7 @@ def test_coming_back_to_old_places_closes_a_loop(kind, tmp_path):
         config = VoConfig()
         config = replace(config, resample=replace(config.resample, reentry=reentry, loop_gap=50))
         model = kind(truth, noise=0.02, bend_deg_per_m=0.2, long_side_px=32)
-        scene = run_vo(model, truth.frames(), tmp_path / reentry, config=config).reconstruction
+        scene = run_vo(model, truth.frames(), tmp_path / reentry, config=config)
         drifts[reentry] = end_drift(scene, truth, lap)
     assert drifts["off"] > 3 * drifts["on"]
 
@@ -82,7 +82,7 @@ def test_a_live_session_shows_the_path_as_it_grows():
     assert seen[8] == 0
     assert seen[9:15] == [10, 10, 10, 10, 10, 15]
     assert session.n_mapped == 30
-    scene = session.finish().reconstruction
+    scene = session.finish()
     assert scene.n_views == 30
     np.testing.assert_array_equal(scene.dense.rgb[7], images[7])
 
@@ -123,7 +123,7 @@ def test_a_model_that_places_nothing_is_an_error(tmp_path):
 
 def test_windows_are_fitted_to_what_the_model_takes(tmp_path):
     model = FakeModel(SHORT, long_side_px=32, max_views=8)
-    scene = run_vo(model, SHORT.frames(), tmp_path).reconstruction
+    scene = run_vo(model, SHORT.frames(), tmp_path)
     assert max(map(len, model.calls)) <= 8
     assert scene.n_views == 30
     with pytest.raises(InputError, match="windows of 4 views"):
@@ -132,7 +132,7 @@ def test_windows_are_fitted_to_what_the_model_takes(tmp_path):
 
 def test_a_refinable_model_is_refined_where_its_draft_is_unsure(tmp_path):
     model = FakeRefinableModel(SHORT, long_side_px=32, draft_noise=0.03, draft_confidence=1.6)
-    scene = run_vo(model, SHORT.frames(), tmp_path).reconstruction
+    scene = run_vo(model, SHORT.frames(), tmp_path)
     assert model.n_refined == 3
     assert position_error(scene, SHORT) < 0.02 * path_length(scene, SHORT)
 
@@ -140,7 +140,7 @@ def test_a_refinable_model_is_refined_where_its_draft_is_unsure(tmp_path):
 def test_known_poses_come_back_unchanged(tmp_path):
     frames = SHORT.frames()
     known = tuple(replace(frame, cam_to_world=SHORT.pose(frame.name)) for frame in frames)
-    scene = run_vo(FakeModel(SHORT, long_side_px=32), replace(frames, frames=known), tmp_path).reconstruction
+    scene = run_vo(FakeModel(SHORT, long_side_px=32), replace(frames, frames=known), tmp_path)
     np.testing.assert_array_equal(scene.cam_to_world, SHORT.path)
     truth = np.stack([SHORT.depth(view.name, 32, 24) for view in scene.views])
     assert float(np.median(truth / scene.dense.depth)) == pytest.approx(1.0, abs=1e-3)
@@ -148,7 +148,7 @@ def test_known_poses_come_back_unchanged(tmp_path):
 
 def test_a_window_that_the_model_refuses_is_tried_again_later(tmp_path):
     model = FakePickyModel(SHORT, long_side_px=32, poison=frozenset({SHORT.names[29]}))
-    scene = run_vo(model, SHORT.frames(), tmp_path).reconstruction
+    scene = run_vo(model, SHORT.frames(), tmp_path)
     assert {view.name for view in scene.unregistered} == {SHORT.names[29]}
     assert position_error(scene, SHORT) < 1e-3 * path_length(scene, SHORT)
 
@@ -160,7 +160,7 @@ def test_the_last_frames_help_where_the_keyframes_do_not(tmp_path):
     assert 0 in session.keyframes
     again = VisualOdometry(VoConfig(first_window=10)).start(model, work=tmp_path)
     again.feed(SHORT.frames())
-    assert again.finish().reconstruction.n_views == 30
+    assert again.finish().n_views == 30
 
 
 def test_a_first_window_that_hardly_moves_waits_and_spreads(tmp_path):
@@ -175,7 +175,7 @@ def test_a_first_window_that_hardly_moves_waits_and_spreads(tmp_path):
     assert first == sorted(truth.names[:10])
     assert (len(second), second[0], second[-1]) == (10, truth.names[0], truth.names[19])
     assert (seen[18], seen[19]) == (0, 20)
-    scene = session.finish().reconstruction
+    scene = session.finish()
     assert scene.n_views == 48
     assert position_error(scene, truth) < 1e-3 * path_length(scene, truth)
 
@@ -185,7 +185,7 @@ def test_a_camera_that_never_moves_is_mapped_all_the_same(tmp_path):
     session = VisualOdometry(VoConfig(first_window=10)).start(FakeModel(truth, long_side_px=32), work=tmp_path)
     session.feed(truth.frames())
     assert session.n_mapped >= 40
-    assert session.finish().reconstruction.n_views == 50
+    assert session.finish().n_views == 50
 
 
 def test_a_kill_while_catching_up_changes_nothing(tmp_path):
@@ -202,4 +202,4 @@ def test_a_kill_while_catching_up_changes_nothing(tmp_path):
             continue
         break
     assert n_stops >= 2
-    np.testing.assert_array_equal(resumed.reconstruction.cam_to_world, straight.reconstruction.cam_to_world)
+    np.testing.assert_array_equal(resumed.cam_to_world, straight.cam_to_world)

@@ -7,26 +7,33 @@ from collections.abc import Sequence
 
 import pycolmap
 
+from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.features import Features
-from amb3r_core.models.colmap.sfm.photos import DEFAULT_FOCAL_RATIO, Photo
-from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.camera import Camera, PinholeCamera
+from amb3r_core.scene.lens import STRAIGHT, simple_radial
+
+DEFAULT_FOCAL_RATIO = 1.2
+"""Focal length over the longer image side where nothing is known, as in COLMAP (a 45 degree lens)."""
 
 COLMAP_ORIGIN_PX = 0.5
 """COLMAP's coordinates of the centre of the first pixel; ours are 0."""
 
 
-def colmap_cameras(photos: Sequence[Photo], features: Sequence[Features]) -> list[pycolmap.Camera]:
-    """The camera of each photo at its working size; photos with equal `camera_id` share one.
+def colmap_cameras(frames: Sequence[Frame], features: Sequence[Features]) -> list[pycolmap.Camera]:
+    """The camera of each frame at its working size; frames that `camera_key` puts together share one.
 
     A known camera becomes a `PINHOLE` with a prior that nothing refines; the others a `SIMPLE_RADIAL`.
     """
     ids: dict[object, int] = {}
-    cameras: list[pycolmap.Camera] = []
-    for photo, found in zip(photos, features, strict=True):
-        key = (photo.camera_group, photo.width, photo.height, photo.known_camera, photo.focal_prior_px)
-        camera_id = ids.setdefault(key, len(ids) + 1)
-        cameras.append(_camera(photo, found, camera_id))
-    return cameras
+    return [
+        _camera(frame, found, ids.setdefault(camera_key(frame), len(ids) + 1))
+        for frame, found in zip(frames, features, strict=True)
+    ]
+
+
+def camera_key(frame: Frame) -> object:
+    """What frames of one camera have in common: size, lens setting, known camera and focal prior."""
+    return frame.width, frame.height, frame.facts.camera, frame.camera, frame.facts.focal_px
 
 
 def is_known(camera: pycolmap.Camera) -> bool:
@@ -34,43 +41,35 @@ def is_known(camera: pycolmap.Camera) -> bool:
     return camera.model == pycolmap.CameraModelId.PINHOLE
 
 
-def photo_camera(photo: Photo, camera: pycolmap.Camera) -> PinholeCamera:
-    """The pinhole of the original photo; a known camera comes back as it was given."""
-    if photo.known_camera is not None:
-        return photo.known_camera
-    scale_x, scale_y = photo.width / camera.width, photo.height / camera.height
-    return PinholeCamera(
-        width=photo.width,
-        height=photo.height,
-        fx=camera.focal_length_x * scale_x,
-        fy=camera.focal_length_y * scale_y,
-        cx=camera.principal_point_x * scale_x - COLMAP_ORIGIN_PX,
-        cy=camera.principal_point_y * scale_y - COLMAP_ORIGIN_PX,
+def original_camera(frame: Frame, camera: pycolmap.Camera) -> Camera:
+    """The camera of the original photo; a known one comes back as it was given."""
+    if frame.camera is not None:
+        return Camera(pinhole=frame.camera)
+    working = PinholeCamera(
+        width=camera.width,
+        height=camera.height,
+        fx=camera.focal_length_x,
+        fy=camera.focal_length_y,
+        cx=camera.principal_point_x - COLMAP_ORIGIN_PX,
+        cy=camera.principal_point_y - COLMAP_ORIGIN_PX,
     )
+    lens = STRAIGHT if is_known(camera) else simple_radial(float(camera.params[-1]))
+    return Camera(pinhole=working.resized(frame.width, frame.height), lens=lens)
 
 
-def radial_k1(camera: pycolmap.Camera) -> float:
-    """The radial coefficient of a refined camera, 0 for a known one."""
-    return 0.0 if is_known(camera) else float(camera.params[-1])
-
-
-def _camera(photo: Photo, found: Features, camera_id: int) -> pycolmap.Camera:
-    scale_x, scale_y = found.width / photo.width, found.height / photo.height
-    known = photo.known_camera
+def _camera(frame: Frame, found: Features, camera_id: int) -> pycolmap.Camera:
+    known, size = frame.camera, (found.width, found.height)
     if known is not None:
-        params = [
-            known.fx * scale_x,
-            known.fy * scale_y,
-            (known.cx + COLMAP_ORIGIN_PX) * scale_x,
-            (known.cy + COLMAP_ORIGIN_PX) * scale_y,
-        ]
-        camera = pycolmap.Camera(model="PINHOLE", width=found.width, height=found.height, params=params)
+        working = known.resized(*size)
+        params = [working.fx, working.fy, working.cx + COLMAP_ORIGIN_PX, working.cy + COLMAP_ORIGIN_PX]
+        camera = pycolmap.Camera(model="PINHOLE", width=size[0], height=size[1], params=params)
         camera.has_prior_focal_length = True
     else:
-        prior = photo.focal_prior_px
-        focal = (prior or DEFAULT_FOCAL_RATIO * photo.long_side_px) * (scale_x + scale_y) / 2.0
+        prior = frame.facts.focal_px
+        shrunk = (found.width / frame.width + found.height / frame.height) / 2.0
+        focal = (prior or DEFAULT_FOCAL_RATIO * max(frame.width, frame.height)) * shrunk
         params = [focal, found.width / 2.0, found.height / 2.0, 0.0]
-        camera = pycolmap.Camera(model="SIMPLE_RADIAL", width=found.width, height=found.height, params=params)
+        camera = pycolmap.Camera(model="SIMPLE_RADIAL", width=size[0], height=size[1], params=params)
         camera.has_prior_focal_length = prior is not None
     camera.camera_id = camera_id
     return camera

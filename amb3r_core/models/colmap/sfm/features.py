@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from amb3r_core.errors import ResourceError
-from amb3r_core.models.colmap.sfm.photos import Photo
+from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.workers import WorkerJob, run_jobs
 from amb3r_core.progress import Monitor, Progress
 from amb3r_core.storage.atomic import written_whole
@@ -54,32 +54,32 @@ class Features:
         return len(self.keypoints)
 
 
-def working_size(photo: Photo, config: FeatureConfig) -> tuple[int, int]:
+def working_size(frame: Frame, config: FeatureConfig) -> tuple[int, int]:
     """(width, height) at which the photo is worked on."""
-    ratio = min(1.0, config.max_side_px / photo.long_side_px)
-    return max(1, round(photo.width * ratio)), max(1, round(photo.height * ratio))
+    ratio = min(1.0, config.max_side_px / max(frame.width, frame.height))
+    return max(1, round(frame.width * ratio)), max(1, round(frame.height * ratio))
 
 
-def feature_path(folder: Path, photo: Photo, config: FeatureConfig) -> Path:
+def feature_path(folder: Path, frame: Frame, config: FeatureConfig) -> Path:
     """Where the features of a photo are kept; within one job its name stands for its pixels and its mask."""
-    known = (photo.name, photo.width, photo.height, photo.load_mask is not None, config)
+    known = (frame.name, frame.width, frame.height, frame.decode_mask is not None, config)
     return folder / f"{hashlib.sha256(repr(known).encode()).hexdigest()[:16]}.npz"
 
 
 def find_features(
-    photos: Sequence[Photo], paths: Sequence[Path], config: FeatureConfig, scratch: Path, n_processes: int, monitor: Monitor
+    frames: Sequence[Frame], paths: Sequence[Path], config: FeatureConfig, scratch: Path, n_processes: int, monitor: Monitor
 ) -> list[Features]:
     """Features of every photo; where its file is there already it is read back. Masked pixels give none.
 
     scratch: for what the workers are given; nobody else may use it at the same time.
     """
     missing = [index for index, path in enumerate(paths) if not path.exists()]
-    done = len(photos) - len(missing)
+    done = len(frames) - len(missing)
 
     def poll() -> None:
-        monitor(Progress(stage=STAGE, done=done, total=len(photos)))
+        monitor(Progress(stage=STAGE, done=done, total=len(frames)))
 
-    for finished in run_jobs(_jobs(photos, paths, missing, config, scratch, poll), n_processes, poll):
+    for finished in run_jobs(_jobs(frames, paths, missing, config, scratch, poll), n_processes, poll):
         if finished.problem:
             raise ResourceError(f"finding features failed ({finished.problem}); see {finished.job.folder}")
         done += len(finished.job.request["targets"])
@@ -125,7 +125,7 @@ def extract_files(scratch: str, targets: Mapping[str, str], max_features: int) -
 
 
 def _jobs(
-    photos: Sequence[Photo],
+    frames: Sequence[Frame],
     paths: Sequence[Path],
     missing: Sequence[int],
     config: FeatureConfig,
@@ -137,7 +137,7 @@ def _jobs(
         targets: dict[str, str] = {}
         for index in missing[start : start + PHOTOS_PER_JOB]:
             name = f"{index:06d}"
-            _write_pixels(photos[index], working_size(photos[index], config), *_pixel_paths(scratch, name))
+            _write_pixels(frames[index], working_size(frames[index], config), *_pixel_paths(scratch, name))
             targets[name] = str(paths[index])
             poll()
         yield WorkerJob(
@@ -148,12 +148,12 @@ def _jobs(
         )
 
 
-def _write_pixels(photo: Photo, size: tuple[int, int], gray_path: Path, mask_path: Path) -> None:
+def _write_pixels(frame: Frame, size: tuple[int, int], gray_path: Path, mask_path: Path) -> None:
     """The photo in grey at its working size, and its mask, as files for a worker."""
-    gray = Image.fromarray(photo.load()).convert("L")
+    gray = Image.fromarray(frame.decode()).convert("L")
     np.save(gray_path, np.asarray(gray if gray.size == size else gray.resize(size, Image.Resampling.LANCZOS)))
-    if photo.load_mask is not None:
-        np.save(mask_path, np.asarray(Image.fromarray(photo.load_mask()).resize(size, Image.Resampling.NEAREST)))
+    if frame.decode_mask is not None:
+        np.save(mask_path, np.asarray(Image.fromarray(frame.decode_mask()).resize(size, Image.Resampling.NEAREST)))
 
 
 def _extract(

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pycolmap
 
-from amb3r_core.models.colmap.sfm.cameras import COLMAP_ORIGIN_PX, photo_camera, radial_k1
+from amb3r_core.inputs.images import Frame
+from amb3r_core.models.colmap.sfm.cameras import COLMAP_ORIGIN_PX, original_camera
 from amb3r_core.models.colmap.sfm.database import photo_of
 from amb3r_core.models.colmap.sfm.features import Features
 from amb3r_core.models.colmap.sfm.matching import VerifiedPair
-from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore, Float64, Observations, SparseModel, SparseView
 from amb3r_core.scene.conventions import invert
 
@@ -22,32 +22,31 @@ MIN_FEATURES = 15
 
 def to_sparse(
     model: pycolmap.Reconstruction,
-    photos: Sequence[Photo],
+    frames: Sequence[Frame],
     features: Sequence[Features],
     pairs: Sequence[VerifiedPair],
     cameras: Sequence[pycolmap.Camera],
     winner: AttemptScore,
     scores: Sequence[AttemptScore],
 ) -> SparseModel:
-    """The result for the user, one view per photo in the photos' order."""
+    """The result for the user, one view per frame in the frames' order."""
     point_ids = sorted(model.point3D_ids())
     index_of = {point_id: index for index, point_id in enumerate(point_ids)}
     placed = {photo_of(image_id): image_id for image_id in model.reg_image_ids()}
-    world = _world_of_single_pose(model, photos, placed)
+    world = _world_of_single_pose(model, frames, placed)
     views: list[SparseView] = []
-    for index, photo in enumerate(photos):
+    for index, frame in enumerate(frames):
         image_id = placed.get(index)
         camera = model.camera(model.image(image_id).camera_id) if image_id is not None else _camera_of(model, cameras[index])
-        pose = None if image_id is None else _pose(model, image_id, photo, world)
+        pose = None if image_id is None else _pose(model, image_id, frame, world)
         reason = "" if image_id is not None else _reason(index, features, pairs, placed, model)
         views.append(
             SparseView(
-                name=photo.name,
-                camera=photo_camera(photo, camera),
-                radial_k1=radial_k1(camera),
+                name=frame.name,
+                camera=original_camera(frame, camera),
                 cam_to_world=pose,
                 reason=reason,
-                observations=_observations(model, image_id, index_of, photo, features[index]),
+                observations=_observations(model, image_id, index_of, frame, features[index]),
             )
         )
     points = np.array([model.point3D(point_id).xyz for point_id in point_ids]).reshape(-1, 3)
@@ -61,18 +60,18 @@ def to_sparse(
     )
 
 
-def _world_of_single_pose(model: pycolmap.Reconstruction, photos: Sequence[Photo], placed: dict[int, int]) -> Float64:
+def _world_of_single_pose(model: pycolmap.Reconstruction, frames: Sequence[Frame], placed: dict[int, int]) -> Float64:
     """The rigid motion (4, 4) that takes the first placed known pose to where it is known to be; identity without one."""
     for index, image_id in sorted(placed.items()):
-        known = photos[index].known_cam_to_world
+        known = frames[index].cam_to_world
         if known is not None:
             return known @ _cam_from_world(model, image_id)
     return np.eye(4)
 
 
-def _pose(model: pycolmap.Reconstruction, image_id: int, photo: Photo, world: Float64) -> Float64:
+def _pose(model: pycolmap.Reconstruction, image_id: int, frame: Frame, world: Float64) -> Float64:
     pose = world @ invert(_cam_from_world(model, image_id))
-    known = photo.known_cam_to_world
+    known = frame.cam_to_world
     # A pose that was held fixed comes back as the very numbers that were given.
     return known.copy() if known is not None and np.allclose(pose, known, rtol=0.0, atol=1e-6) else pose
 
@@ -87,13 +86,13 @@ def _camera_of(model: pycolmap.Reconstruction, camera: pycolmap.Camera) -> pycol
 
 
 def _observations(
-    model: pycolmap.Reconstruction, image_id: int | None, index_of: dict[int, int], photo: Photo, found: Features
+    model: pycolmap.Reconstruction, image_id: int | None, index_of: dict[int, int], frame: Frame, found: Features
 ) -> Observations:
     if image_id is None:
         return Observations(point_index=np.zeros(0, np.int64), pixels=np.zeros((0, 2)))
     seen = [point for point in model.image(image_id).points2D if point.has_point3D()]
     pixels = np.array([point.xy for point in seen], np.float64).reshape(-1, 2)
-    scale = np.array([photo.width / found.width, photo.height / found.height])
+    scale = np.array([frame.width / found.width, frame.height / found.height])
     return Observations(
         point_index=np.array([index_of[point.point3D_id] for point in seen], np.int64), pixels=pixels * scale - COLMAP_ORIGIN_PX
     )

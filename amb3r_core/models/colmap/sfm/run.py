@@ -11,6 +11,7 @@ from pathlib import Path
 import pycolmap
 
 from amb3r_core.errors import InputError, RegistrationError
+from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm import attempts
 from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
 from amb3r_core.models.colmap.sfm.database import write_database
@@ -18,7 +19,6 @@ from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features, featu
 from amb3r_core.models.colmap.sfm.mapping import Float64
 from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair, match_pairs
 from amb3r_core.models.colmap.sfm.pairing import choose_pairs
-from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
 from amb3r_core.models.colmap.sfm.solve import CHOSEN, Attempt, Mapper, model_path
 from amb3r_core.models.colmap.sfm.sparse import SparseModel
@@ -63,7 +63,7 @@ class SharedWork:
 
 
 def reconstruct_sparse(
-    photos: Sequence[Photo],
+    frames: Sequence[Frame],
     *,
     config: SparseConfig | None = None,
     scratch: Path,
@@ -80,12 +80,12 @@ def reconstruct_sparse(
     the monitor raises.
     """
     config, shared = config or SparseConfig(), shared or SharedWork(scratch / FEATURES)
-    if len(photos) < 2:
-        raise InputError(f"{len(photos)} photo given: this model needs at least two that see the same things")
-    wanted = config.feature_config(len(photos))
-    paths = [feature_path(shared.features, photo, wanted) for photo in photos]
-    features = find_features(photos, paths, wanted, scratch / "pixels", config.n_processes, monitor)
-    cameras = colmap_cameras(photos, features)
+    if len(frames) < 2:
+        raise InputError(f"{len(frames)} photo given: this model needs at least two that see the same things")
+    wanted = config.feature_config(len(frames))
+    paths = [feature_path(shared.features, frame, wanted) for frame in frames]
+    features = find_features(frames, paths, wanted, scratch / "pixels", config.n_processes, monitor)
+    cameras = colmap_cameras(frames, features)
     pairs = match_pairs(
         features,
         cameras,
@@ -97,23 +97,23 @@ def reconstruct_sparse(
         memory=shared.matches,
     )
     database = scratch / "database.db"
-    write_database(database, [photo.name for photo in photos], cameras, features, pairs)
+    write_database(database, [frame.name for frame in frames], cameras, features, pairs)
     folder = scratch / "attempts"
     folder.mkdir(exist_ok=True)
     task = attempts.MappingTask(
         database=database,
         folder=folder,
-        n_photos=len(photos),
-        n_placeable=largest_group(len(photos), pairs),
-        cam_from_world=_known_poses(photos, pairs),
+        n_photos=len(frames),
+        n_placeable=largest_group(len(frames), pairs),
+        cam_from_world=_known_poses(frames, pairs),
     )
     scores = attempts.run_attempts(_waves(task, cameras, pairs, config.seed), task, config.n_processes, monitor)
-    winner = attempts.choose(scores, len(photos))
+    winner = attempts.choose(scores, len(frames))
     if winner is None:
         raise RegistrationError(_nothing_placed(features, pairs))
     final = attempts.finish(winner, task, config.seed, monitor)
     model = pycolmap.Reconstruction(model_path(folder, CHOSEN))
-    return to_sparse(model, photos, features, pairs, cameras, replace(final, name=winner.name), scores)
+    return to_sparse(model, frames, features, pairs, cameras, replace(final, name=winner.name), scores)
 
 
 def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:
@@ -125,13 +125,9 @@ def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:
     return max(group.count(number) for number in set(group))
 
 
-def _known_poses(photos: Sequence[Photo], pairs: Sequence[VerifiedPair]) -> dict[int, Float64]:
+def _known_poses(frames: Sequence[Frame], pairs: Sequence[VerifiedPair]) -> dict[int, Float64]:
     """World-to-camera poses (3, 4) by image id; none unless two photos of a verified pair have one."""
-    poses = {
-        index + 1: invert(photo.known_cam_to_world)[:3]
-        for index, photo in enumerate(photos)
-        if photo.known_cam_to_world is not None
-    }
+    poses = {index + 1: invert(frame.cam_to_world)[:3] for index, frame in enumerate(frames) if frame.cam_to_world is not None}
     return poses if any(pair.first + 1 in poses and pair.second + 1 in poses for pair in pairs) else {}
 
 

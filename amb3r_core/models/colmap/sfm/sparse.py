@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.camera import Camera
 
 Float64 = NDArray[np.float64]
 
@@ -20,17 +20,15 @@ class Observations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparseView:
-    """One photo in the model.
-
-    cam_to_world (4, 4), or None with a `reason` where the photo could not be placed. camera: of the original photo.
-    radial_k1: ``x_distorted = x (1 + k1 |x|^2)`` on normalised coordinates, 0 where the pinhole explains the photo.
-    """
+    """One photo in the model."""
 
     name: str
-    camera: PinholeCamera
-    radial_k1: float
+    camera: Camera
+    """Of the original photo; its lens is straight where the pinhole explains the photo."""
     cam_to_world: Float64 | None
+    """(4, 4), None where the photo could not be placed."""
     reason: str
+    """Why the photo could not be placed, else empty."""
     observations: Observations
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.features import (
     FeatureConfig,
     extract_files,
@@ -15,7 +16,6 @@ from amb3r_core.models.colmap.sfm.features import (
     read_features,
     working_size,
 )
-from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.progress import Cancelled, Progress, silent
 from tests.models.colmap import posed_photos as scene
 
@@ -26,10 +26,10 @@ def blobs(width: int = 200, height: int = 150, seed: int = 0) -> NDArray[np.uint
     return np.kron(coarse, np.ones((5, 5)))[:height, :width].astype(np.uint8)
 
 
-def photo_of(gray: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None, name: str = "p.png") -> Photo:
+def photo_of(gray: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None, name: str = "p.png") -> Frame:
     height, width = gray.shape
     rgb = np.repeat(gray[..., None], 3, axis=2)
-    return Photo(name=name, load=lambda: rgb, load_mask=None if mask is None else lambda: mask, width=width, height=height)
+    return Frame(name=name, decode=lambda: rgb, decode_mask=None if mask is None else lambda: mask, width=width, height=height)
 
 
 def extract(folder: Path, gray: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None, max_features: int = 8192):
@@ -75,7 +75,7 @@ def test_the_largest_features_are_kept(tmp_path: Path):
     ("size", "expected"), [((640, 480), (640, 480)), ((3200, 2400), (1600, 1200)), ((1000, 4000), (400, 1600))]
 )
 def test_only_large_photos_are_shrunk(size: tuple[int, int], expected: tuple[int, int]):
-    photo = Photo(name="p", load=lambda: np.zeros((1, 1, 3), np.uint8), width=size[0], height=size[1])
+    photo = Frame(name="p", decode=lambda: np.zeros((1, 1, 3), np.uint8), width=size[0], height=size[1])
     assert working_size(photo, FeatureConfig(max_side_px=1600)) == expected
 
 
@@ -93,7 +93,7 @@ def test_workers_find_the_same_features_and_other_sets_of_the_job_read_them_back
     def never(progress: Progress, /) -> None:
         assert progress.done == progress.total, "nothing may be left to find"
 
-    other_set = [replace(photo, load=scene.photo("unread").load) for photo in reversed(photos)]
+    other_set = [replace(photo, decode=scene.photo("unread").decode) for photo in reversed(photos)]
     other_paths = [feature_path(folder, photo, config) for photo in other_set]
     again = find_features(other_set, other_paths, config, tmp_path / "second", 2, never)
     np.testing.assert_array_equal(again[1].keypoints, found[0].keypoints)
@@ -116,8 +116,3 @@ def test_the_monitor_stops_the_work(tmp_path: Path):
 
     with pytest.raises(Cancelled):
         find_features([photo_of(blobs())], [tmp_path / "p.npz"], FeatureConfig(), tmp_path, 1, stop)
-
-
-def test_a_photo_with_a_camera_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="is 100x50 but its known camera is 640x480"):
-        Photo(name="p", load=lambda: np.zeros((50, 100, 3), np.uint8), width=100, height=50, known_camera=scene.CAMERA)

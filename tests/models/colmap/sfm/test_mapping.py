@@ -22,7 +22,7 @@ POSES = scene.poses_on_an_arc(4)
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     features = [scene.see(scene.cloud(300), pose, seed=k) for k, pose in enumerate(POSES)]
-    cameras = colmap_cameras([scene.photo(str(k), known_camera=scene.CAMERA) for k in range(4)], features)
+    cameras = colmap_cameras([scene.photo(str(k), camera=scene.CAMERA) for k in range(4)], features)
     pairs = [match_pair(features, cameras, pair, MatchConfig()) for pair in [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3)]]
     path = tmp_path_factory.mktemp("scene") / "database.db"
     write_database(path, [str(k) for k in range(4)], cameras, features, [pair for pair in pairs if pair is not None])

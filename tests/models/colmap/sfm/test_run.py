@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError, RegistrationError
+from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.features import Features
-from amb3r_core.models.colmap.sfm.photos import Photo
 from amb3r_core.models.colmap.sfm.run import reconstruct_sparse
 from amb3r_core.models.colmap.sfm.sparse import SparseModel
 from amb3r_core.progress import Cancelled, Progress
+from amb3r_core.scene.camera import Camera
 from amb3r_core.scene.geometry import umeyama
 from tests.models.colmap import posed_photos as scene
 
@@ -44,8 +45,8 @@ def test_an_unknown_camera_and_its_path_are_recovered_and_repeat(tmp_path: Path)
         models.append(reconstruct_sparse(photos, scratch=tmp_path / run))
     assert models[0].n_registered == 8
     assert position_error(models[0], poses) < 0.02
-    assert models[0].views[0].camera.fx == pytest.approx(scene.FOCAL_PX, rel=0.01)
-    assert models[0].views[0].camera.cx == pytest.approx(scene.CAMERA.cx)
+    assert models[0].views[0].camera.pinhole.fx == pytest.approx(scene.FOCAL_PX, rel=0.01)
+    assert models[0].views[0].camera.pinhole.cx == pytest.approx(scene.CAMERA.cx)
     assert bytes_of(models[0]) == bytes_of(models[1])
 
 
@@ -61,9 +62,9 @@ def test_observations_reproject_onto_their_points(tmp_path: Path):
 
 def test_two_photos_with_known_cameras_are_enough_and_the_cameras_come_back_unchanged(tmp_path: Path):
     poses = scene.poses_on_an_arc(2)
-    photos = [replace(photo, known_camera=scene.CAMERA) for photo in scene.store(tmp_path, views(poses))]
+    photos = [replace(photo, camera=scene.CAMERA) for photo in scene.store(tmp_path, views(poses))]
     model = reconstruct_sparse(photos, scratch=tmp_path)
-    assert [view.camera for view in model.views] == [scene.CAMERA] * 2
+    assert [view.camera for view in model.views] == [Camera(pinhole=scene.CAMERA)] * 2
     first, second = (view.cam_to_world for view in model.views)
     assert first is not None
     assert second is not None
@@ -71,13 +72,13 @@ def test_two_photos_with_known_cameras_are_enough_and_the_cameras_come_back_unch
     np.testing.assert_allclose(first[:3, :3].T @ second[:3, :3], turn, atol=2e-3)
 
 
-def with_poses(photos: list[Photo], poses: list[scene.Float64]) -> list[Photo]:
-    return [replace(photo, known_cam_to_world=pose) for photo, pose in zip(photos, poses, strict=True)]
+def with_poses(photos: list[Frame], poses: list[scene.Float64]) -> list[Frame]:
+    return [replace(photo, cam_to_world=pose) for photo, pose in zip(photos, poses, strict=True)]
 
 
 def test_known_poses_come_back_unchanged_and_the_rest_is_placed_around_them(tmp_path: Path):
     poses = scene.poses_on_an_arc(5)
-    photos = [replace(photo, known_camera=scene.CAMERA) for photo in scene.store(tmp_path, views(poses))]
+    photos = [replace(photo, camera=scene.CAMERA) for photo in scene.store(tmp_path, views(poses))]
     model = reconstruct_sparse([*with_poses(photos[:3], poses[:3]), *photos[3:]], scratch=tmp_path)
     assert model.n_registered == 5
     for view, pose in zip(model.views[:3], poses[:3], strict=True):
@@ -89,7 +90,7 @@ def test_known_poses_come_back_unchanged_and_the_rest_is_placed_around_them(tmp_
 def test_a_single_known_pose_says_where_the_world_is(tmp_path: Path):
     poses = scene.poses_on_an_arc(3)
     photos = scene.store(tmp_path, views(poses))
-    photos[1] = replace(photos[1], known_cam_to_world=poses[1])
+    photos[1] = replace(photos[1], cam_to_world=poses[1])
     model = reconstruct_sparse(photos, scratch=tmp_path)
     np.testing.assert_allclose(model.views[1].cam_to_world, poses[1], atol=1e-9)
 

@@ -1,0 +1,51 @@
+"""A lens bends what a pinhole sees, and its inverse undoes that."""
+
+import numpy as np
+import pytest
+
+from amb3r_core.scene.lens import STRAIGHT, Lens, simple_radial
+
+BARREL, PINCUSHION = simple_radial(-0.2), simple_radial(0.15)
+
+
+@pytest.mark.parametrize("lens", [STRAIGHT, BARREL, PINCUSHION, simple_radial(1e-9)])
+def test_undistorting_undoes_distorting(lens: Lens) -> None:
+    x, y = np.meshgrid(np.linspace(-0.9, 0.9, 31), np.linspace(-0.7, 0.7, 23))
+    back_x, back_y = lens.undistort(*lens.distort(x, y))
+    assert max(np.abs(back_x - x).max(), np.abs(back_y - y).max()) < 1e-9
+
+
+def test_a_barrel_pulls_inwards_and_a_pincushion_pushes_outwards() -> None:
+    x, y = np.array([0.5]), np.array([0.25])
+    assert BARREL.distort(x, y)[0] < x < PINCUSHION.distort(x, y)[0]
+    assert BARREL.distort(x, y)[1] / BARREL.distort(x, y)[0] == pytest.approx(0.5)
+
+
+def test_a_straight_lens_changes_nothing() -> None:
+    x, y = np.array([0.5]), np.array([-0.25])
+    assert STRAIGHT.is_straight
+    assert not BARREL.is_straight
+    np.testing.assert_array_equal(STRAIGHT.distort(x, y), (x, y))
+    np.testing.assert_array_equal(STRAIGHT.undistort(x, y), (x, y))
+
+
+def test_beyond_the_fold_of_a_barrel_there_is_no_ray() -> None:
+    fold = 1.0 / np.sqrt(-3.0 * BARREL.coefficients[0])
+    farthest = BARREL.distort(np.array([fold]), np.zeros(1))[0]
+    assert np.isfinite(BARREL.undistort(0.999 * farthest, np.zeros(1))).all()
+    assert np.isnan(BARREL.undistort(1.001 * farthest, np.zeros(1))).all()
+
+
+def test_blending_goes_from_one_lens_to_the_other() -> None:
+    assert BARREL.blended(PINCUSHION, 0.0) == BARREL
+    assert BARREL.blended(PINCUSHION, 1.0) == PINCUSHION
+    assert BARREL.blended(PINCUSHION, 0.5).coefficients[0] == pytest.approx(-0.025)
+
+
+def test_a_lens_checks_its_coefficients() -> None:
+    with pytest.raises(ValueError, match=r"a SIMPLE_RADIAL lens needs 1 finite coefficient\(s\), not \(0.1, 0.2\)"):
+        Lens(coefficients=(0.1, 0.2))
+    with pytest.raises(ValueError, match="finite"):
+        simple_radial(float("nan"))
+    with pytest.raises(ValueError, match="lens model 'OPENCV' is not known; wanted SIMPLE_RADIAL"):
+        Lens(model="OPENCV", coefficients=(0.0,) * 4)  # pyright: ignore[reportArgumentType]
