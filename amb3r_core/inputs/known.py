@@ -42,9 +42,10 @@ def parse_intrinsics(text: str) -> KnownCameras:
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise InputError(f"--intrinsics {text}: neither a file nor four numbers fx,fy,cx,cy") from None
+        raise InputError(f'`intrinsics="{text}"`: neither a file nor four numbers fx,fy,cx,cy', option="intrinsics") from None
     if len(numbers) != 4:
-        raise InputError(f"--intrinsics {text}: {len(numbers)} numbers given, four are needed: fx,fy,cx,cy")
+        message = f'`intrinsics="{text}"`: {len(numbers)} numbers given, four are needed: fx,fy,cx,cy'
+        raise InputError(message, option="intrinsics")
     return KnownCameras(by_name={}, shared=(*numbers, 0.0, 0.0))
 
 

@@ -93,7 +93,7 @@ def open_input(job: Job, monitor: Monitor) -> tuple[FrameList, VideoSource | Non
     if len(job.inputs) > 1:
         raise InputError(f"{videos[0]}: give one video alone, or photos; not both and not several videos")
     if options.masks is not None:
-        raise InputError("--masks works with photos; extract the video's frames first to mask them")
+        raise InputError("`masks` works with photos; extract the video's frames first to mask them", option="masks")
     path = videos[0]
     frames = extract_frames(path, job.work / "frames", fps=options.fps, max_frames=options.max_frames, monitor=monitor)
     video = VideoSource(path=str(path.resolve()), frames_per_second=probe_video(path).frames_per_second)
@@ -135,7 +135,7 @@ def _scale_of_poses(options: ReconstructOptions) -> Scale:
     name = options.poses.name if options.poses else ""
     if options.poses_in_metres:
         return Scale(kind="metric", source=f"known poses of {name}, in metres")
-    return Scale(kind="relative", source=f"unit of the known poses of {name} (metres if so: --poses-in-metres)")
+    return Scale(kind="relative", source=f"unit of the known poses of {name} (metres if so: `poses_in_metres=True`)")
 
 
 def _try_gps(reconstruction: Reconstruction, frames: FrameList, *, must: bool) -> tuple[Reconstruction, tuple[str, ...]]:
@@ -155,7 +155,7 @@ def _parse_distance(text: str) -> MeasuredDistance:
     try:
         return MeasuredDistance(view_a=view_a, view_b=view_b, metres=float(metres))
     except ValueError:
-        raise InputError(f"--scale-from {text}: wanted PHOTO_A,PHOTO_B,METRES") from None
+        raise InputError(f'`scale_from="{text}"`: wanted PHOTO_A,PHOTO_B,METRES', option="scale_from") from None
 
 
 def _lens_notes(result: "PipelineResult") -> tuple[str, ...]:

@@ -98,7 +98,8 @@ def _centre(reconstruction: Reconstruction, name: str) -> Float64:
     matches = [view for view in reconstruction.views if name in (view.name, view.name.rsplit(".", 1)[0])]
     if not matches:
         lost = any(name in (view.name, view.name.rsplit(".", 1)[0]) for view in reconstruction.unregistered)
-        raise InputError(f"--scale-from names {name!r}, which {'could not be placed' if lost else 'is not one of the images'}")
+        why = "could not be placed" if lost else "is not one of the images"
+        raise InputError(f"`scale_from` names {name!r}, which {why}", option="scale_from")
     return matches[0].cam_to_world[:3, 3]
 
 

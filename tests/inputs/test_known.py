@@ -33,7 +33,7 @@ def test_four_numbers_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize("text", ["100,101", "a,b,c,d", "missing.json"])
 def test_other_texts_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="--intrinsics"):
+    with pytest.raises(InputError, match="`intrinsics="):
         parse_intrinsics(text)
 
 
