@@ -12,6 +12,7 @@ from amb3r_core.cli import convert, demo, doctor, info, plan, reconstruct, weigh
 from amb3r_core.cli.flags import CORE_FLAGS, flags_of
 from amb3r_core.cli.plugin_commands import plugin_commands
 from amb3r_core.cli.screen import exit_code
+from amb3r_core.cli.values import option_values
 from amb3r_core.progress import Cancelled
 
 COMMANDS: dict[str, Callable[..., object]] = {
@@ -58,6 +59,7 @@ def _dispatch(arguments: Sequence[str]) -> None:
         prog=f"amb3r {group}" if group else "amb3r",
         description=f"amb3r {group}" if group else DESCRIPTION,
         args=list(words) or ["--help"],
+        registry=option_values(),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
 

@@ -9,6 +9,7 @@ import tyro
 
 from amb3r_core.cli.flags import CORE_FLAGS, flag_of, flags_of
 from amb3r_core.cli.screen import EXIT_ERROR, exit_code
+from amb3r_core.cli.values import option_values
 from amb3r_core.errors import Amb3rError
 from amb3r_core.optional import require
 
@@ -26,7 +27,7 @@ def process() -> NoReturn:
 
     def run() -> None:
         process_amb3r = _process_class()
-        tyro.cli(process_amb3r, prog="ns-process-amb3r").main()
+        tyro.cli(process_amb3r, prog="ns-process-amb3r", registry=option_values()).main()
 
     exit_with(run, PROCESS_FLAGS)
 
@@ -38,7 +39,7 @@ def process_data() -> NoReturn:
         theirs: Any = require("nerfstudio.scripts.process_data", extra="nerfstudio", purpose="to process data")
         process_amb3r = _process_class()
         commands: Any = Union[theirs.Commands, Annotated[process_amb3r, tyro.conf.subcommand(name="amb3r")]]  # noqa: UP007
-        tyro.cli(commands, prog="python -m amb3r_nerfstudio process-data").main()
+        tyro.cli(commands, prog="python -m amb3r_nerfstudio process-data", registry=option_values()).main()
 
     exit_with(run, PROCESS_FLAGS)
 

@@ -14,7 +14,7 @@ from amb3r_core.errors import InputError
 from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
 from amb3r_core.inputs.images import FrameList
 from amb3r_core.jobs.job import Job, input_files, open_input, run_job
-from amb3r_core.options import DtypeName, PipelineName, ReconstructOptions
+from amb3r_core.options import DtypeName, FocalAndCentre, PipelineName, ReconstructOptions, ScaleFrom
 from amb3r_core.progress import Monitor
 from amb3r_core.scene.reconstruction import Reconstruction, VideoSource
 from amb3r_core.storage.staging import as_resource_errors
@@ -50,9 +50,9 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     """Number type of the network."""
     long_side: int | None = None
     """Longer side of the depth maps in pixels."""
-    scale_from: str = "auto"
+    scale_from: ScaleFrom | str = "auto"
     """Metres from: "A,B,1.25" (photos A and B were taken 1.25 m apart), a poses file in metres, gps, none; auto: GPS if good."""
-    intrinsics: str | None = None
+    intrinsics: FocalAndCentre | Path | str | None = None
     """Known camera: fx,fy,cx,cy in pixels, or a cameras file."""
     masks: Path | None = None
     """Folder of mask images named like the photos; 0 = ignore."""

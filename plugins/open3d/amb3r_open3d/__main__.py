@@ -8,8 +8,10 @@ import tyro
 
 from amb3r_core.cli.flags import flags_of
 from amb3r_core.cli.screen import ProgressStyle, exit_code, print_table, watching
+from amb3r_core.cli.values import option_values
 from amb3r_core.errors import InputError
 from amb3r_core.optional import require
+from amb3r_core.options import ScaleFrom
 
 
 def reconstruct(
@@ -23,7 +25,7 @@ def reconstruct(
     scene: Path | None = None,
     model: str = "auto",
     max_frames: int = 100,
-    scale_from: str = "auto",
+    scale_from: ScaleFrom | str = "auto",
     voxel_size: float | None = None,
     min_component: float = 0.0003,
     device: str = "CPU:0",
@@ -83,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     words = list(arguments) or ["--help"]
     return exit_code(
-        lambda: tyro.cli(reconstruct, prog="python -m amb3r_open3d", args=words, config=config),
+        lambda: tyro.cli(reconstruct, prog="python -m amb3r_open3d", args=words, config=config, registry=option_values()),
         arguments,
         flags=flags_of(reconstruct),
     )
