@@ -11,11 +11,22 @@
 
 A message says what was given, what was wanted and what to do. The command line prints it as one line and exits 1.
 Being asked to stop is not an error: see `progress.Cancelled`.
+
+A message that speaks of an option writes it in backticks as Python does: `masks`, `long_side=320`, `pipeline="sfm"`,
+`backend=False`, and alternatives as `pipeline="sfm" or "vo"`. Each front door spells that in its own words: the command line as
+`--masks`, `--long-side 320`, `--pipeline sfm`, `--no-backend` (`cli/flags.py`).
 """
 
 
 class Amb3rError(Exception):
     """Trouble that the user can mend; its message is one line meant for them."""
+
+    option: str | None
+    """The option at fault, by its name in Python (`masks`); None when it is none or more than one."""
+
+    def __init__(self, message: str = "", *, option: str | None = None) -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class InputError(Amb3rError):

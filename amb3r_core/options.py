@@ -1,11 +1,75 @@
 """Every choice of a reconstruction, with its unit and default. No torch and no numpy here, so that `--help` is quick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+
+from amb3r_core.errors import InputError
 
 PipelineName = Literal["auto", "one-shot", "vo", "sfm"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredDistance:
+    """The distance between the places from which two photos were taken. `InputError` when it is none."""
+
+    view_a: str
+    """Name of a photo, with or without its suffix."""
+    view_b: str
+    """Name of another photo."""
+    metres: float
+    """Finite and more than 0."""
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.metres) and self.metres > 0):
+            raise InputError(f"`scale_from`: two photos are {self.metres} m apart; more than 0 is wanted", option="scale_from")
+        if self.view_a == self.view_b:
+            raise InputError(f"`scale_from` names {self.view_a!r} twice; two photos are wanted", option="scale_from")
+
+    def __str__(self) -> str:
+        return f"{self.view_a},{self.view_b},{self.metres!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PosesScale:
+    """The scale of poses in metres, whatever their frame."""
+
+    path: Path
+    """A TUM trajectory, transforms.json or COLMAP's images.txt."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class GpsScale:
+    """The scale of the photos' GPS positions; they must be good enough."""
+
+    def __str__(self) -> str:
+        return "gps"
+
+
+ScaleFrom = MeasuredDistance | PosesScale | GpsScale | Literal["auto", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocalAndCentre:
+    """One known pinhole camera of every image, in pixels from the centre of the top-left one. `InputError` when it is none."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def __post_init__(self) -> None:
+        if not all(map(isfinite, (self.fx, self.fy, self.cx, self.cy))) or min(self.fx, self.fy) <= 0:
+            message = f'`intrinsics="{self}"`: four finite numbers fx,fy,cx,cy are wanted, fx and fy more than 0'
+            raise InputError(message, option="intrinsics")
+
+    def __str__(self) -> str:
+        return ",".join(repr(float(number)) for number in (self.fx, self.fy, self.cx, self.cy))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +99,13 @@ class ReconstructOptions:
 
     masks: Path | None = None
     """Folder of mask images named like the photos; 0 = ignore: never a feature, depth or point."""
-    intrinsics: str | None = None
+    intrinsics: FocalAndCentre | Path | str | None = None
     """Known camera: fx,fy,cx,cy in pixels, or a cameras file (JSON, transforms.json, cameras.txt). Comes back unchanged."""
     poses: Path | None = None
     """Known camera-to-world poses (TUM, transforms.json, COLMAP images.txt). Come back unchanged."""
     poses_in_metres: bool = False
     """The known poses are in metres; without it the scene keeps their unit and says relative."""
-    scale_from: str = "auto"
+    scale_from: ScaleFrom | str = "auto"
     """Metres from: "A,B,1.25" (photos A and B were taken 1.25 m apart), a poses file in metres, gps, none; auto: GPS if good."""
 
     fps: float | None = None
@@ -59,3 +123,59 @@ class ReconstructOptions:
     """Go on where a killed run of the same input and options stopped."""
     images: Literal["copy", "reference"] = "copy"
     """copy: upright photos are kept inside the scene. reference: the scene points at the originals."""
+
+    def parsed(self) -> Self:
+        """The same choices with each text in the value it stands for. `InputError` for a text that stands for none."""
+        return replace(
+            self,
+            intrinsics=None if self.intrinsics is None else parse_intrinsics(self.intrinsics),
+            scale_from=parse_scale_from(self.scale_from),
+            weights=_path(self.weights),
+            masks=_path(self.masks),
+            poses=_path(self.poses),
+        )
+
+
+def parse_scale_from(wish: ScaleFrom | str) -> ScaleFrom:
+    """What a text as the command line takes it says about the scale; a value stays as it is. `InputError` for other texts."""
+    if not isinstance(wish, str):
+        return wish
+    if wish == "auto" or wish == "none":
+        return wish
+    if wish == "gps":
+        return GpsScale()
+    if not wish.strip():
+        raise InputError(f'`scale_from="{wish}"`: {SCALE_FORMS}', option="scale_from")
+    if "," not in wish or Path(wish).is_file():
+        return PosesScale(path=Path(wish))
+    try:
+        view_a, view_b, metres = (part.strip() for part in wish.split(","))
+        distance = float(metres)
+    except ValueError:
+        raise InputError(f'`scale_from="{wish}"`: wanted PHOTO_A,PHOTO_B,METRES', option="scale_from") from None
+    return MeasuredDistance(view_a=view_a, view_b=view_b, metres=distance)
+
+
+SCALE_FORMS = "wanted PHOTO_A,PHOTO_B,METRES, a poses file in metres, gps, none or auto"
+
+
+def parse_intrinsics(wish: FocalAndCentre | Path | str) -> FocalAndCentre | Path:
+    """The camera, or the path of a cameras file, that a text stands for; a value stays as it is. `InputError` for other texts."""
+    if not isinstance(wish, str):
+        return wish
+    if wish.strip() and ("," not in wish or Path(wish).is_file()):
+        return Path(wish)
+    try:
+        numbers = [float(part) for part in wish.split(",")]
+    except ValueError:
+        raise InputError(f'`intrinsics="{wish}"`: neither a file nor four numbers fx,fy,cx,cy', option="intrinsics") from None
+    if len(numbers) != 4:
+        message = f'`intrinsics="{wish}"`: {len(numbers)} numbers given, four are needed: fx,fy,cx,cy'
+        raise InputError(message, option="intrinsics")
+    fx, fy, cx, cy = numbers
+    return FocalAndCentre(fx=fx, fy=fy, cx=cx, cy=cy)
+
+
+def _path(path: Path | None) -> Path | None:
+    """A path; scripts give texts too."""
+    return None if path is None else Path(path)

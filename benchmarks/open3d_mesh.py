@@ -22,7 +22,7 @@ from PIL import Image
 
 from amb3r_core import load_scene
 from amb3r_core.inputs.images import load_rgb
-from amb3r_core.inputs.known import parse_intrinsics
+from amb3r_core.inputs.known import read_cameras
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.evaluate import depth_m_from_mm, image_names, true_poses
 from amb3r_core.scene.reconstruction import Reconstruction
@@ -87,7 +87,7 @@ def distances_to_mesh(mesh: o3d.t.geometry.TriangleMesh, points: NDArray) -> NDA
 
 def true_scene(folder: Path) -> a3.Scene:
     """The scene of a ground-truth folder's depth maps, poses and intrinsics; frames without depth are left out."""
-    poses, known = true_poses(folder), parse_intrinsics(str(folder / "gt" / "intrinsics.json")).shared
+    poses, known = true_poses(folder), read_cameras(folder / "gt" / "intrinsics.json").shared
     assert known is not None
     fx, fy, cx, cy, width, height = known
     camera = PinholeCamera(width=int(width), height=int(height), fx=fx, fy=fy, cx=cx, cy=cy)

@@ -29,7 +29,7 @@ def convert(
 
     exporters = find_exporters([name.strip() for name in to.split(",") if name.strip()])
     if output is not None and len(exporters) != 1:
-        raise InputError(f"--output names one place but --to names {len(exporters)} formats; leave --output out")
+        raise InputError(f"`output` names one place but `to` names {len(exporters)} formats; leave `output` out", option="output")
     reconstruction = load_scene(scene)
     folder = scene if scene.is_dir() else scene.parent
     rows: dict[str, str] = {}

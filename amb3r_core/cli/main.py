@@ -2,15 +2,17 @@
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
 import tyro
 
 from amb3r_core.cli import convert, demo, doctor, info, plan, reconstruct, weights
+from amb3r_core.cli.flags import CORE_FLAGS, flags_of
 from amb3r_core.cli.plugin_commands import plugin_commands
 from amb3r_core.cli.screen import exit_code
+from amb3r_core.cli.values import option_values
 from amb3r_core.progress import Cancelled
 
 COMMANDS: dict[str, Callable[..., object]] = {
@@ -39,7 +41,14 @@ def run(arguments: Sequence[str]) -> int:
 
         print(f"amb3r {__version__}")  # noqa: T201
         return 0
-    return exit_code(lambda: _dispatch(arguments), arguments)
+    return exit_code(lambda: _dispatch(arguments), arguments, flags=_flags(arguments))
+
+
+def _flags(arguments: Sequence[str]) -> Mapping[str, str]:
+    """The flags of the command that is asked for."""
+    group = GROUPS.get(arguments[0]) if arguments else None
+    named = group.get("".join(arguments[1:2])) if group else _commands(arguments).get("".join(arguments[:1]))
+    return flags_of(named) if named else CORE_FLAGS
 
 
 def _dispatch(arguments: Sequence[str]) -> None:
@@ -50,6 +59,7 @@ def _dispatch(arguments: Sequence[str]) -> None:
         prog=f"amb3r {group}" if group else "amb3r",
         description=f"amb3r {group}" if group else DESCRIPTION,
         args=list(words) or ["--help"],
+        registry=option_values(),
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from amb3r_core.cli.flags import as_flags
 from amb3r_core.cli.screen import print_table
 from amb3r_core.options import DtypeName
 
@@ -46,4 +47,4 @@ def plan(
         max_frames=max_frames,
     )
     answer = plan_memory(load, available_bytes(chosen))
-    print_table("", {"fits" if answer.fits else "does not fit": answer.sentence, "device": str(chosen)})
+    print_table("", {"fits" if answer.fits else "does not fit": as_flags(answer.sentence), "device": str(chosen)})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
+from amb3r_core.cli.flags import CORE_FLAGS, as_flags
 from amb3r_core.errors import Amb3rError
 from amb3r_core.progress import Cancelled, Monitor, Progress, silent
 
@@ -17,17 +18,23 @@ LONGEST_STAGE = 12
 
 
 def exit_code(
-    command: Callable[[], int | None], arguments: Sequence[str], *, trouble: tuple[type[Exception], ...] = (Amb3rError,)
+    command: Callable[[], int | None],
+    arguments: Sequence[str],
+    *,
+    flags: Mapping[str, str] = CORE_FLAGS,
+    trouble: tuple[type[Exception], ...] = (Amb3rError,),
 ) -> int:
     """What a command exits with: its own code or 0; 1 for an error the user can mend, told in one line; 130 cancelled.
 
-    arguments: the command line, which may ask for JSON. trouble: what is told in one line; everything else is a bug and goes up.
+    arguments: the command line, which may ask for JSON. flags: the command's flag by option, in which an error names options.
+    trouble: what is told in one line; everything else is a bug and goes up.
     """
     as_json = "--progress json" in " ".join(arguments).replace("=", " ")
     try:
         return command() or 0
     except trouble as error:
-        report_error(type(error).__name__, str(error), as_json=as_json)
+        option = error.option if isinstance(error, Amb3rError) else None
+        report_error(type(error).__name__, as_flags(str(error), flags), option=option, as_json=as_json)
         return EXIT_ERROR
     except (Cancelled, KeyboardInterrupt):
         report_error("Cancelled", "cancelled; the output was not written", as_json=as_json)
@@ -56,13 +63,16 @@ def emit(event: str, **fields: object) -> None:
     sys.stdout.flush()
 
 
-def report_error(kind: str, message: str, *, as_json: bool) -> None:
-    """One line on the error stream, red on a terminal; with `as_json` also an "error" event on the output stream."""
+def report_error(kind: str, message: str, *, as_json: bool, option: str | None = None) -> None:
+    """One line on the error stream, red on a terminal; with `as_json` also an "error" event on the output stream.
+
+    option: the one at fault, by its name in Python.
+    """
     from rich.console import Console
 
     line = " ".join(message.split())
     if as_json:
-        emit("error", kind=kind, message=line)
+        emit("error", kind=kind, message=line, option=option)
     told = line if kind == "Cancelled" else f"error: {line}"
     Console(stderr=True).print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
 

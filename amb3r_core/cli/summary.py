@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from amb3r_core.cli.flags import as_flags
+
 if TYPE_CHECKING:
     from amb3r_core.scene.reconstruction import Reconstruction
 
@@ -18,12 +20,12 @@ def summary_rows(reconstruction: "Reconstruction", n_points: int, *, list_all: b
     if reconstruction.unregistered:
         rows["not placed"] = _unregistered(reconstruction, list_all)
     rows["points"] = f"{n_points:,}"
-    rows["scale"] = f"{reconstruction.scale.kind} ({reconstruction.scale.source}{_spread(reconstruction)})"
+    rows["scale"] = f"{reconstruction.scale.kind} ({as_flags(reconstruction.scale.source)}{_spread(reconstruction)})"
     rows["model"] = f"{provenance.model}, pipeline {provenance.pipeline}, amb3r {provenance.version}"
     weights = provenance.weights
     rows["weights"] = f"{weights.name} ({weights.sha256[:12]}), licence: {weights.licence}" if weights else "none needed"
     if provenance.notes:
-        rows["notes"] = "\n".join(provenance.notes)
+        rows["notes"] = "\n".join(map(as_flags, provenance.notes))
     if provenance.seconds:
         parts = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in provenance.seconds.items() if seconds >= 0.05)
         rows["seconds"] = f"{sum(provenance.seconds.values()):.1f} ({parts})"
@@ -35,13 +37,13 @@ def summary_fields(reconstruction: "Reconstruction", n_points: int) -> Mapping[s
     provenance = reconstruction.provenance
     return {
         "views": reconstruction.n_views,
-        "unregistered": [{"name": view.name, "reason": view.reason} for view in reconstruction.unregistered],
+        "unregistered": [{"name": view.name, "reason": as_flags(view.reason)} for view in reconstruction.unregistered],
         "points": n_points,
-        "scale": {"kind": reconstruction.scale.kind, "source": reconstruction.scale.source},
+        "scale": {"kind": reconstruction.scale.kind, "source": as_flags(reconstruction.scale.source)},
         "model": provenance.model,
         "pipeline": provenance.pipeline,
         "weights_licence": provenance.weights.licence if provenance.weights else None,
-        "notes": list(provenance.notes),
+        "notes": [as_flags(note) for note in provenance.notes],
         "seconds": dict(provenance.seconds),
     }
 
@@ -49,7 +51,7 @@ def summary_fields(reconstruction: "Reconstruction", n_points: int) -> Mapping[s
 def _unregistered(reconstruction: "Reconstruction", list_all: bool) -> str:
     lost = reconstruction.unregistered
     shown = lost if list_all else lost[:MAX_LISTED]
-    lines = [f"{view.name}: {view.reason}" for view in shown]
+    lines = [f"{view.name}: {as_flags(view.reason)}" for view in shown]
     if len(shown) < len(lost):
         lines.append(f"and {len(lost) - len(shown)} more (amb3r info names them)")
     return "\n".join(lines)

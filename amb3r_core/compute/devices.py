@@ -12,10 +12,14 @@ def choose_device(wish: str) -> str:
     try:
         device = torch.device(wish)
     except RuntimeError:
-        raise InputError(f"--device {wish}: no such device; here there are {', '.join(available_devices())}") from None
+        raise InputError(_not_here(wish, "no such device"), option="device") from None
     if device.type not in {torch.device(name).type for name in available_devices()}:
-        raise InputError(f"--device {wish}: not available; here there are {', '.join(available_devices())}")
+        raise InputError(_not_here(wish, "not available"), option="device")
     return wish
+
+
+def _not_here(wish: str, why: str) -> str:
+    return f'`device="{wish}"`: {why}; here there are {", ".join(available_devices())}'
 
 
 def available_devices() -> list[str]:

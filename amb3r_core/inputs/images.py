@@ -155,14 +155,14 @@ def open_photos(
                 frames.append(result)
     monitor(Progress(stage="read photos", done=len(paths), total=len(paths)))
     if bad and (bad_files == "stop" or not frames):
-        raise InputError(_named(bad))
+        raise InputError(_named(bad), option="skip_bad")
     return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames))
 
 
 def _named(bad: list[str]) -> str:
     shown = "; ".join(bad[:MAX_NAMED_FILES])
     rest = f"; and {len(bad) - MAX_NAMED_FILES} more" if len(bad) > MAX_NAMED_FILES else ""
-    return f"{len(bad)} file(s) cannot be read: {shown}{rest} (leave them out with --skip-bad)"
+    return f"{len(bad)} file(s) cannot be read: {shown}{rest} (leave them out with `skip_bad=True`)"
 
 
 def _unique_names(paths: list[Path]) -> list[str]:

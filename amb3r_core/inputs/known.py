@@ -1,7 +1,8 @@
 """Cameras and poses the user already knows, read from the files people have."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.inputs.images import Frame, FrameList
+from amb3r_core.options import FocalAndCentre
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.conventions import CORNER_MINUS_CENTER, invert, opencv_to_opengl, rigid, rotation_from_quaternion
@@ -18,34 +20,32 @@ SHAPE_TOLERANCE = 0.01
 """Relative difference of aspect ratios up to which a camera of another size is scaled to a photo."""
 
 
+Camera = tuple[float, ...]
+"""fx, fy, cx, cy, width, height in pixels, (0, 0) the centre of the top-left pixel; size 0: of the photo's own size."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCameras:
-    """Cameras by image name; `shared` serves every image that is not named. Size 0: the camera is of the photo's own size."""
+    """The cameras that the user knows."""
 
-    by_name: Mapping[str, tuple[float, ...]]
-    shared: tuple[float, ...] | None = None
-
-
-Camera = tuple[float, ...]
-"""fx, fy, cx, cy, width, height in pixels, (0, 0) the centre of the top-left pixel; width 0: not told."""
+    by_name: Mapping[str, Camera]
+    """By image name."""
+    shared: Camera | None = None
+    """Serves every image that is not named."""
 
 
-def parse_intrinsics(text: str) -> KnownCameras:
-    """Cameras from "fx,fy,cx,cy" or the path of a cameras file (JSON, transforms.json, or COLMAP's cameras.txt).
+def read_cameras(known: FocalAndCentre | Path) -> KnownCameras:
+    """The cameras of four numbers or of a file (JSON, transforms.json, or COLMAP's cameras.txt).
 
     Four numbers and plain JSON count pixels from the centre of the top-left pixel (OpenCV), unless the JSON says
-    "pixel_origin": "corner"; transforms.json and COLMAP count from its corner.
+    "pixel_origin": "corner"; transforms.json and COLMAP count from its corner. Raises `InputError` and `FormatError`.
     """
-    path = Path(text)
-    if path.is_file():
-        return _cameras_from_file(path)
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(f"--intrinsics {text}: neither a file nor four numbers fx,fy,cx,cy") from None
-    if len(numbers) != 4:
-        raise InputError(f"--intrinsics {text}: {len(numbers)} numbers given, four are needed: fx,fy,cx,cy")
-    return KnownCameras(by_name={}, shared=(*numbers, 0.0, 0.0))
+    if isinstance(known, FocalAndCentre):
+        return KnownCameras(by_name={}, shared=(known.fx, known.fy, known.cx, known.cy, 0.0, 0.0))
+    if not known.is_file():
+        raise InputError(f'`intrinsics="{known}"`: neither a file nor four numbers fx,fy,cx,cy', option="intrinsics")
+    with _as_format_errors(known):
+        return _cameras_from_file(known)
 
 
 def _cameras_from_file(path: Path) -> KnownCameras:
@@ -110,22 +110,57 @@ def _cameras_from_colmap(path: Path) -> KnownCameras:
     return KnownCameras(by_name={_stem_name(words[9]): cameras[words[8]] for words in _colmap_lines(images)[::2] if words})
 
 
-def known_poses(path: Path, frames: Sequence[Frame]) -> dict[str, Float64]:
-    """Camera-to-world poses (4, 4) by frame name, from a TUM trajectory, transforms.json or COLMAP's images.txt.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPoses:
+    """Camera-to-world poses (4, 4) of a file."""
 
-    TUM lines are matched by timestamp for video frames, else by the photo's index in natural order. `InputError` when none match.
+    path: Path
+    by_name: Mapping[str, Float64]
+    """By the photo's name without folder and suffix."""
+    by_time: Sequence[tuple[float, Float64]]
+    """By timestamp in seconds; what a TUM trajectory has instead of names."""
+
+    def matched(self, frames: Sequence[Frame]) -> dict[str, Float64]:
+        """The poses by frame name; `InputError` when none match.
+
+        Timestamps are compared with those of video frames, else with the photo's index in natural order.
+        """
+        poses = _match_times(self.by_time, frames) if self.by_time else _match_names(self.by_name, frames)
+        if not poses:
+            raise InputError(f"{self.path}: none of its poses belongs to one of the {len(frames)} images")
+        return poses
+
+
+def read_poses(path: Path, *, option: str) -> KnownPoses:
+    """The poses of a TUM trajectory, transforms.json or COLMAP's images.txt, that `option` asks for.
+
+    Raises `InputError` when there is no such file, and `FormatError`.
     """
     if not path.is_file():
-        raise InputError(f"{path}: the poses file does not exist")
-    if path.suffix.lower() == ".json":
-        poses = _match_names(_poses_from_transforms(path), frames)
-    elif path.name == "images.txt":
-        poses = _match_names(_poses_from_colmap(path), frames)
-    else:
-        poses = _match_times(_poses_from_tum(path), frames)
-    if not poses:
-        raise InputError(f"{path}: none of its poses belongs to one of the {len(frames)} images")
-    return poses
+        raise InputError(f"{path}: the poses file does not exist", option=option)
+    with _as_format_errors(path):
+        by_name: Mapping[str, Float64] = {}
+        by_time: Sequence[tuple[float, Float64]] = []
+        if path.suffix.lower() == ".json":
+            by_name = _poses_from_transforms(path)
+        elif path.name == "images.txt":
+            by_name = _poses_from_colmap(path)
+        else:
+            by_time = _poses_from_tum(path)
+    if not by_name and not by_time:
+        raise FormatError(f"{path}: no poses in it", option=option)
+    return KnownPoses(path=path, by_name=by_name, by_time=by_time)
+
+
+@contextmanager
+def _as_format_errors(path: Path) -> Generator[None]:
+    """Turns what a file of another form makes of our readers into one `FormatError`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, np.linalg.LinAlgError) as error:
+        raise FormatError(f"{path}: not of the form that its name says ({type(error).__name__}: {error})") from error
 
 
 def with_known(

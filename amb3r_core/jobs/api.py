@@ -37,7 +37,7 @@ def reconstruct(
     monitor: sees progress and may raise `Cancelled`. Raises `Amb3rError` with a message for the user.
     """
     chosen = options or ReconstructOptions()
-    chosen = replace(chosen, model=model or chosen.model, pipeline=pipeline or chosen.pipeline)
+    chosen = replace(chosen, model=model or chosen.model, pipeline=pipeline or chosen.pipeline).parsed()
     inputs = _inputs(images)
     if output is not None:
         return write_scene(inputs, Path(output), chosen, overwrite=overwrite, monitor=monitor).reconstruction

@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amb3r_core.errors import AlignmentError, InputError
+from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import FrameList, find_images, open_photos
-from amb3r_core.inputs.known import known_poses, parse_intrinsics, with_known
 from amb3r_core.inputs.ordering import looks_like_walk
 from amb3r_core.inputs.video import extract_frames, is_video, probe_video
-from amb3r_core.jobs.scale import MeasuredDistance, scale_by_distance, scale_by_gps, scale_by_poses
+from amb3r_core.jobs.evidence import apply_scale, attach, check_frames, read_evidence
 from amb3r_core.options import ReconstructOptions
 from amb3r_core.progress import Monitor, Progress
-from amb3r_core.scene.reconstruction import Reconstruction, Scale, VideoSource
+from amb3r_core.scene.reconstruction import Reconstruction, VideoSource
 
 if TYPE_CHECKING:
     from amb3r_core.models.registry import ModelOptions
@@ -60,16 +59,18 @@ def run_job(job: Job, monitor: Monitor) -> Reconstruction:
     from amb3r_core.inputs.keep_images import keep_images
     from amb3r_core.models.registry import choose_model
 
+    evidence = read_evidence(job.options)
     clock = StageClock(monitor)
     choice = choose_model(job.options.model, model_options(job.options, job.work))
     frames, video = open_input(job, clock)
-    frames, poses_note = attach_known(frames, job.options)
+    frames, poses_note = attach(evidence, frames)
+    check_frames(evidence, frames)
     clock(Progress(stage="load model", message=choice.reason))
     model = choice.entry.load(model_options(job.options, job.work), clock)
     from amb3r_core.pipelines.choice import run_pipeline
 
     reconstruction = run_pipeline(model, frames, job.options, job.work, clock)
-    reconstruction, scale_notes = apply_scale(reconstruction, frames, job.options)
+    reconstruction, scale_notes = apply_scale(reconstruction, frames, evidence)
     if job.keep is not None:
         reconstruction = keep_images(reconstruction, frames.frames, job.keep, images=job.options.images, monitor=clock)
     clock.close()
@@ -90,7 +91,7 @@ def open_input(job: Job, monitor: Monitor) -> tuple[FrameList, VideoSource | Non
     if len(job.inputs) > 1:
         raise InputError(f"{videos[0]}: give one video alone, or photos; not both and not several videos")
     if options.masks is not None:
-        raise InputError("--masks works with photos; extract the video's frames first to mask them")
+        raise InputError("`masks` works with photos; extract the video's frames first to mask them", option="masks")
     path = videos[0]
     frames = extract_frames(path, job.work / "frames", fps=options.fps, max_frames=options.max_frames, monitor=monitor)
     video = VideoSource(path=str(path.resolve()), frames_per_second=probe_video(path).frames_per_second)
@@ -99,60 +100,6 @@ def open_input(job: Job, monitor: Monitor) -> tuple[FrameList, VideoSource | Non
 
 def _is_ordered(frames: FrameList, options: ReconstructOptions) -> bool:
     return options.order == "video" or (options.order == "auto" and looks_like_walk(frames.frames))
-
-
-def attach_known(frames: FrameList, options: ReconstructOptions) -> tuple[FrameList, tuple[str, ...]]:
-    """The frames with the cameras and poses the user gave, and a note when a pose is missing for some."""
-    cameras = parse_intrinsics(options.intrinsics) if options.intrinsics else None
-    poses = known_poses(options.poses, frames.frames) if options.poses else None
-    if poses is not None and len(poses) < len(frames):
-        note = f"poses are known for {len(poses)} of {len(frames)} images"
-        return with_known(frames, cameras=cameras, poses=poses), (note,)
-    return with_known(frames, cameras=cameras, poses=poses), ()
-
-
-def apply_scale(
-    reconstruction: Reconstruction, frames: FrameList, options: ReconstructOptions
-) -> tuple[Reconstruction, tuple[str, ...]]:
-    """The scene in metres where the user or GPS says how large it is, and a note when GPS was not good enough."""
-    wish = options.scale_from
-    if wish == "none":
-        return reconstruction, ()
-    if options.poses is not None and wish == "auto":
-        return replace(reconstruction, scale=_scale_of_poses(options)), ()
-    if wish in ("gps", "auto"):
-        return _try_gps(reconstruction, frames, must=wish == "gps")
-    if wish.count(",") == 2:
-        return scale_by_distance(reconstruction, _parse_distance(wish)), ()
-    poses = known_poses(Path(wish), frames.frames)
-    return scale_by_poses(reconstruction, poses, f"poses in metres of {Path(wish).name}"), ()
-
-
-def _scale_of_poses(options: ReconstructOptions) -> Scale:
-    name = options.poses.name if options.poses else ""
-    if options.poses_in_metres:
-        return Scale(kind="metric", source=f"known poses of {name}, in metres")
-    return Scale(kind="relative", source=f"unit of the known poses of {name} (metres if so: --poses-in-metres)")
-
-
-def _try_gps(reconstruction: Reconstruction, frames: FrameList, *, must: bool) -> tuple[Reconstruction, tuple[str, ...]]:
-    fixes = {frame.name: frame.gps for frame in frames if frame.gps is not None}
-    if (not fixes and not must) or (reconstruction.scale.is_metric and not must):
-        return reconstruction, ()
-    try:
-        return scale_by_gps(reconstruction, fixes), ()
-    except AlignmentError as error:
-        if must:
-            raise
-        return reconstruction, (str(error),)
-
-
-def _parse_distance(text: str) -> MeasuredDistance:
-    view_a, view_b, metres = (part.strip() for part in text.split(","))
-    try:
-        return MeasuredDistance(view_a=view_a, view_b=view_b, metres=float(metres))
-    except ValueError:
-        raise InputError(f"--scale-from {text}: wanted PHOTO_A,PHOTO_B,METRES") from None
 
 
 def _lens_notes(reconstruction: Reconstruction) -> tuple[str, ...]:

@@ -1,12 +1,12 @@
 """Metric scale without a network: a measured distance, poses in metres, or GPS. Never a silent guess."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from amb3r_core.errors import AlignmentError, InputError
 from amb3r_core.inputs.exif import GpsFix
+from amb3r_core.options import MeasuredDistance
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.geometry import umeyama
 from amb3r_core.scene.reconstruction import Reconstruction, Scale
@@ -21,19 +21,8 @@ MIN_SEPARATION = 1e-6
 """Two views closer than this share of the scene's extent cannot carry a scale."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredDistance:
-    """The distance in metres between the places from which two named photos were taken."""
-
-    view_a: str
-    view_b: str
-    metres: float
-
-
 def scale_by_distance(reconstruction: Reconstruction, measured: MeasuredDistance) -> Reconstruction:
     """The scene in metres, from one measured distance between two camera centres. Raises `InputError`, `AlignmentError`."""
-    if not np.isfinite(measured.metres) or measured.metres <= 0:
-        raise InputError(f"the distance between two views must be positive: {measured.metres} m")
     centres = [_centre(reconstruction, name) for name in (measured.view_a, measured.view_b)]
     distance = float(np.linalg.norm(centres[0] - centres[1]))
     if distance <= MIN_SEPARATION * _extent(reconstruction):
@@ -60,8 +49,7 @@ def scale_by_poses(reconstruction: Reconstruction, poses_m: Mapping[str, Float64
 def scale_by_gps(reconstruction: Reconstruction, fixes: Mapping[str, GpsFix]) -> Reconstruction:
     """The scene in metres from the photos' GPS positions; `AlignmentError` says why they are not good enough."""
     known = [view.name for view in reconstruction.views if view.name in fixes]
-    if len(known) < MIN_GPS_VIEWS:
-        raise AlignmentError(f"GPS: {len(known)} placed photos have a position, {MIN_GPS_VIEWS} are needed")
+    check_fixes(len(known), "placed photos")
     metres = local_metres([fixes[name] for name in known])
     poses = {name: _at(place) for name, place in zip(known, metres, strict=True)}
     scaled = scale_by_poses(reconstruction, poses, "EXIF GPS")
@@ -71,6 +59,12 @@ def scale_by_gps(reconstruction: Reconstruction, fixes: Mapping[str, GpsFix]) ->
             f"GPS: the scale is only known to {spread:.0%}, {MAX_GPS_SPREAD:.0%} is needed; the places are too close or too rough"
         )
     return scaled
+
+
+def check_fixes(n_fixes: int, of_what: str) -> None:
+    """`AlignmentError` when so few of them have a GPS position that no scale comes of it."""
+    if n_fixes < MIN_GPS_VIEWS:
+        raise AlignmentError(f"GPS: {n_fixes} {of_what} have a position, {MIN_GPS_VIEWS} are needed")
 
 
 def local_metres(fixes: Sequence[GpsFix]) -> Float64:
@@ -98,7 +92,8 @@ def _centre(reconstruction: Reconstruction, name: str) -> Float64:
     matches = [view for view in reconstruction.views if name in (view.name, view.name.rsplit(".", 1)[0])]
     if not matches:
         lost = any(name in (view.name, view.name.rsplit(".", 1)[0]) for view in reconstruction.unregistered)
-        raise InputError(f"--scale-from names {name!r}, which {'could not be placed' if lost else 'is not one of the images'}")
+        why = "could not be placed" if lost else "is not one of the images"
+        raise InputError(f"`scale_from` names {name!r}, which {why}", option="scale_from")
     return matches[0].cam_to_world[:3, 3]
 
 

@@ -42,6 +42,7 @@ def write_scene(
     The folder appears when everything is done; until then work stands in a hidden folder beside it, from which a killed run
     of the same input and options goes on. Raises `Amb3rError`; passes `Cancelled` through.
     """
+    options = options.parsed()
     exporters = find_exporters(exports) if exports else {}
     is_list = isinstance(inputs, FrameList)
     key = "" if is_list else job_key(input_files(inputs), options, __version__)

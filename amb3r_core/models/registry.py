@@ -89,7 +89,7 @@ def choose_model(name: str, options: ModelOptions) -> ModelChoice:
         return _choose_best(options)
     entry = MODELS.get(name)
     if entry is None:
-        raise InputError(f"--model {name}: no such model; there are auto, {', '.join(MODELS)}")
+        raise InputError(f'`model="{name}"`: no such model; there are auto, {", ".join(MODELS)}', option="model")
     missing = entry.missing(options)
     if missing:
         raise WeightsError(f"model {name} cannot run: {missing}")

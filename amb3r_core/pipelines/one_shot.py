@@ -39,7 +39,8 @@ def check_view_count(model: ReconstructionModel, n_views: int) -> None:
         raise RegistrationError(f"{n_views} image(s) given, but model {model.name} needs at least {spec.min_views} that overlap")
     if spec.max_views and n_views > spec.max_views:
         raise ResourceError(
-            f"{n_views} views are more than model {model.name} takes at once ({spec.max_views}); use --pipeline sfm"
+            f'{n_views} views are more than model {model.name} takes at once ({spec.max_views}); use `pipeline="sfm"`',
+            option="pipeline",
         )
 
 

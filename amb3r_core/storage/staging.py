@@ -108,6 +108,6 @@ def _check_replaceable(target: Path, *, overwrite: bool, folder: bool) -> None:
     if folder and not any(target.iterdir()):
         return
     if not overwrite:
-        raise InputError(f"{target}: exists already; choose another output or pass --overwrite")
+        raise InputError(f"{target}: exists already; choose another output or pass `overwrite=True`", option="overwrite")
     if folder and not any((target / mark).is_file() for mark in OWN_MARKS):
         raise InputError(f"{target}: not overwritten, because AMB3R did not write this folder; remove it yourself")

@@ -77,3 +77,11 @@ def test_wrong_wishes_get_one_line(
     assert shown.startswith("error: ")
     assert told in shown
     assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--scale-from", "a,b"], ["--scale-from", "a,b,nan"], ["--intrinsics", "1,2,3"]])
+def test_a_malformed_value_is_a_usage_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(["reconstruct", ".", "-o", "x", *words])
+    assert caught.value.code == 2
+    assert words[0] in capsys.readouterr().err

@@ -126,7 +126,7 @@ def bad_folder(tmp_path: Path) -> Path:
 
 
 def test_all_unreadable_files_are_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"2 file\(s\).*cut.jpg.*text.jpg \(not an image\).*--skip-bad"):
+    with pytest.raises(InputError, match=r"2 file\(s\).*cut.jpg.*text.jpg \(not an image\).*`skip_bad=True`"):
         open_photos([bad_folder(tmp_path)])
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from amb3r_core.errors import AlignmentError, InputError
 from amb3r_core.inputs.exif import GpsFix
-from amb3r_core.jobs.scale import MeasuredDistance, local_metres, scale_by_distance, scale_by_gps, scale_by_poses
+from amb3r_core.jobs.scale import local_metres, scale_by_distance, scale_by_gps, scale_by_poses
+from amb3r_core.options import MeasuredDistance
 from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.conventions import rigid
 from amb3r_core.scene.geometry import Sim3

@@ -64,7 +64,7 @@ def test_an_existing_output_is_refused_unless_overwriting(tmp_path: Path):
     target.mkdir()
     fill(target, "old")
     file.write_text("old")
-    with pytest.raises(InputError, match=r"scene: exists already.*--overwrite"), staged_folder(target):
+    with pytest.raises(InputError, match=r"scene: exists already.*`overwrite=True`"), staged_folder(target):
         pytest.fail("the block must not run")
     with pytest.raises(InputError, match="exists already"), staged_file(file):
         pytest.fail("the block must not run")

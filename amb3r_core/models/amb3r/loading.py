@@ -30,7 +30,7 @@ def load_network(kind: Kind, config: ModelConfig, options: ModelOptions, monitor
     """
     record = find_weights(kind, options.weights)
     if record.kind != kind:
-        raise WeightsError(f"{record.path} holds {record.kind} weights: load them with --model {record.kind}")
+        raise WeightsError(f'{record.path} holds {record.kind} weights: load them with `model="{record.kind}"`', option="model")
     monitor(Progress(stage="load model", message=f"{record.name}, licence: {record.licence}"))
     device = torch.device(options.device)
     dtype, memory_bytes = choose_dtype(options.dtype, device), available_bytes(device)

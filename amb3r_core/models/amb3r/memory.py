@@ -137,9 +137,9 @@ def available_bytes(device: torch.device) -> int:
 def lever_sentence(network: Amb3rNetwork, n_views: int) -> str:
     """What to do after memory ran out with this network and this many views."""
     device = next(network.parameters()).device
-    levers = ["--dtype bfloat16"] if compute_dtype(network) == torch.float32 and runs_bfloat16(device) else []
-    levers += [f"fewer than {n_views} views at once (--pipeline sfm or vo)"] if n_views > 1 else []
-    return f"try {', or '.join([*levers, 'a smaller --long-side'])}"
+    levers = ['`dtype="bfloat16"`'] if compute_dtype(network) == torch.float32 and runs_bfloat16(device) else []
+    levers += [f'fewer than {n_views} views at once (`pipeline="sfm" or "vo"`)'] if n_views > 1 else []
+    return f"try {', or '.join([*levers, 'a smaller `long_side`'])}"
 
 
 @contextmanager
@@ -165,16 +165,16 @@ def _levers(load: Load, available: int) -> list[str]:
     """What would help, quietest change first; each phrase says how far to go, and only what is enough by itself is offered."""
     levers: list[str] = []
     if _fits(replace(load, dtype=torch.bfloat16), available) and load.dtype == torch.float32 and runs_bfloat16(load.device):
-        levers.append("--dtype bfloat16")
+        levers.append('`dtype="bfloat16"`')
     views = largest_view_count(load, available)
     if views:
-        levers.append(f"at most {views} views at once (--pipeline sfm or vo)")
+        levers.append(f'at most {views} views at once (`pipeline="sfm" or "vo"`)')
     side = _largest_long_side(load, available)
     if side:
-        levers.append(f"--long-side {side}")
+        levers.append(f"`long_side={side}`")
     if load.use_backend and _fits(replace(load, use_backend=False), available):
-        levers.append("--no-backend (less exact)")
-    return levers or ["no setting makes it fit: use a machine with more memory, or --model colmap"]
+        levers.append("`backend=False` (less exact)")
+    return levers or ['no setting makes it fit: use a machine with more memory, or `model="colmap"`']
 
 
 def largest_view_count(load: Load, available: int) -> int:

@@ -23,9 +23,12 @@ def choose_dtype(wish: DtypeName, device: torch.device) -> torch.dtype:
     if wish == "auto":
         return torch.bfloat16 if has_native_bfloat16(device) else torch.float32
     if wish == "float16" and device.type == "cpu":
-        raise InputError("--dtype float16 is for GPUs; on a CPU use bfloat16 or float32")
+        raise InputError('`dtype="float16"` is for GPUs; on a CPU use bfloat16 or float32', option="dtype")
     if wish == "bfloat16" and not runs_bfloat16(device):
-        raise InputError("--dtype bfloat16 needs a processor with AVX512 or AMX, and this one has neither; use --dtype float32")
+        raise InputError(
+            '`dtype="bfloat16"` needs a processor with AVX512 or AMX, and this one has neither; use `dtype="float32"`',
+            option="dtype",
+        )
     return DTYPES[wish]
 
 

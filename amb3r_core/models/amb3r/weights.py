@@ -109,10 +109,10 @@ def import_weights(
     check_tensors(tensors, expected_tensors(kind) if expected is None else expected, str(source))
     name = source.stem if name is None else name
     if not NAME.fullmatch(name):
-        raise InputError(f"--name {name}: letters, digits, '.', '_' and '-' make a name")
+        raise InputError(f"`name={name!r}`: letters, digits, '.', '_' and '-' make a name", option="name")
     path = (weights_folder() if folder is None else folder) / f"{name}.safetensors"
     if path.exists() and path.samefile(source):
-        raise WeightsError(f"{source} lies in the weights folder already; give it another --name")
+        raise WeightsError(f"{source} lies in the weights folder already; give it another `name`", option="name")
     terms = find_licence(licence, default=_likely_licence(kind, f"{name} {origin or source.name}"))
     record = WeightsRecord(
         path=path,
@@ -177,7 +177,8 @@ def load_weights(network: nn.Module, record: WeightsRecord, *, commercial_ok: bo
     """
     if commercial_ok and record.commercial != "allowed":
         raise WeightsError(
-            f"--commercial-ok: weights {record.name} are refused, their licence does not allow it ({record.licence})"
+            f"`commercial_ok=True`: weights {record.name} are refused, their licence does not allow it ({record.licence})",
+            option="commercial_ok",
         )
     tensors = read_tensors(record.path)
     check_tensors(tensors, specs_of(network.state_dict()), f"{record.path}")

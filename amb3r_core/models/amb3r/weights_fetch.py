@@ -41,7 +41,9 @@ def fetch(source: str, folder: Path, *, offline: bool, monitor: Monitor) -> Path
     if source.lower() == "amb3r":
         raise WeightsError(f"amb3r has no known address: {HOW_TO_GET['amb3r']}")
     if offline:
-        raise WeightsError(f"--offline: {source} is not a file on this machine, and the network is left alone")
+        raise WeightsError(
+            f"`offline=True`: {source} is not a file on this machine, and the network is left alone", option="offline"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     if source.startswith("hf:"):
         return _fetch_from_hub(source.removeprefix("hf:"), folder, monitor)

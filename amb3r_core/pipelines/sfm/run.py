@@ -79,7 +79,8 @@ def fitted(config: SfmConfig, spec: InputSpec) -> SfmConfig:
     if limit < MIN_WINDOW:
         raise InputError(
             f"structure from motion needs windows of {MIN_WINDOW} views, but the model takes {limit} at once: "
-            "try a smaller --long-side"
+            "try a smaller `long_side`",
+            option="long_side",
         )
     half = limit // 2
     return replace(

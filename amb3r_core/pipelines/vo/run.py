@@ -71,7 +71,8 @@ class VoConfig:
         if limit < MIN_WINDOW:
             raise InputError(
                 f"visual odometry needs windows of {MIN_WINDOW} views, but the model takes {limit} at once: "
-                "try a smaller --long-side"
+                "try a smaller `long_side`",
+                option="long_side",
             )
         n_active = max(min(self.resample.n_active, limit // 2), 2)
         return replace(

@@ -1,17 +1,25 @@
 """The plugin's own commands; each imports Nerfstudio only when it runs."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Union
 
 import tyro
 
+from amb3r_core.cli.flags import CORE_FLAGS, flag_of, flags_of
 from amb3r_core.cli.screen import EXIT_ERROR, exit_code
+from amb3r_core.cli.values import option_values
 from amb3r_core.errors import Amb3rError
 from amb3r_core.optional import require
 
 HOST = "nerfstudio.process_data.base_converter_to_nerfstudio_dataset"
+OWN_OPTIONS = (
+    *("data", "eval_data", "output_dir", "camera_type", "refine_intrinsics", "key_frame_distance"),
+    *("crop_factor", "min_blur_score", "confidence_masks"),
+)
+PROCESS_FLAGS = CORE_FLAGS | {name: flag_of(name) for name in OWN_OPTIONS}
+"""Flag by option that an error of `ns-process-amb3r` may name; its class is known only where Nerfstudio is installed."""
 
 
 def process() -> NoReturn:
@@ -19,9 +27,9 @@ def process() -> NoReturn:
 
     def run() -> None:
         process_amb3r = _process_class()
-        tyro.cli(process_amb3r, prog="ns-process-amb3r").main()
+        tyro.cli(process_amb3r, prog="ns-process-amb3r", registry=option_values()).main()
 
-    exit_with(run)
+    exit_with(run, PROCESS_FLAGS)
 
 
 def process_data() -> NoReturn:
@@ -31,9 +39,9 @@ def process_data() -> NoReturn:
         theirs: Any = require("nerfstudio.scripts.process_data", extra="nerfstudio", purpose="to process data")
         process_amb3r = _process_class()
         commands: Any = Union[theirs.Commands, Annotated[process_amb3r, tyro.conf.subcommand(name="amb3r")]]  # noqa: UP007
-        tyro.cli(commands, prog="python -m amb3r_nerfstudio process-data").main()
+        tyro.cli(commands, prog="python -m amb3r_nerfstudio process-data", registry=option_values()).main()
 
-    exit_with(run)
+    exit_with(run, PROCESS_FLAGS)
 
 
 def check() -> NoReturn:
@@ -52,7 +60,7 @@ def check() -> NoReturn:
 
 def to_metric() -> NoReturn:
     """`ns-amb3r-to-metric`."""
-    exit_with(lambda: tyro.cli(_to_metric, prog="ns-amb3r-to-metric"))
+    exit_with(lambda: tyro.cli(_to_metric, prog="ns-amb3r-to-metric"), flags_of(_to_metric))
 
 
 def _to_metric(
@@ -98,6 +106,6 @@ def _process_class() -> Any:
     return ProcessAMB3R
 
 
-def exit_with(run: Callable[[], int | None]) -> NoReturn:
+def exit_with(run: Callable[[], int | None], flags: Mapping[str, str] = CORE_FLAGS) -> NoReturn:
     """Runs and exits, as `amb3r` does; what Nerfstudio's own scripts tell in one line is told in one line here too."""
-    sys.exit(exit_code(run, sys.argv[1:], trouble=(Amb3rError, RuntimeError, ValueError)))
+    sys.exit(exit_code(run, sys.argv[1:], flags=flags, trouble=(Amb3rError, RuntimeError, ValueError)))

@@ -26,7 +26,8 @@ class FrameWishes:
         top, bottom, left, right = self.crop
         if min(self.crop) < 0 or top + bottom >= 1 or left + right >= 1:
             raise InputError(
-                f"--crop-factor {' '.join(map(str, self.crop))}: shares of the image that leave something are wanted"
+                f"`crop_factor={' '.join(map(str, self.crop))}`: shares of the image that leave something are wanted",
+                option="crop_factor",
             )
 
 
@@ -36,7 +37,8 @@ def chosen_frames(frames: FrameList, wishes: FrameWishes) -> FrameList:
     if wishes.min_sharpness > 0:
         kept = [frame for frame in kept if sharpness(frame.decode()) >= wishes.min_sharpness]
         if not kept:
-            raise InputError(f"all {len(frames)} images are blurrier than --min-blur-score {wishes.min_sharpness:g}; lower it")
+            message = f"all {len(frames)} images are blurrier than `min_blur_score={wishes.min_sharpness:g}`; lower it"
+            raise InputError(message, option="min_blur_score")
     if wishes.max_frames is not None and len(kept) > wishes.max_frames:
         kept = [kept[index * len(kept) // wishes.max_frames] for index in range(wishes.max_frames)]
     if any(wishes.crop):

@@ -145,7 +145,9 @@ def _trusted(reconstruction: Reconstruction, index: int, shape: tuple[int, ...],
     """Which pixels of the photo (H, W) have depth that is confident enough; the nearest of the dense map tells."""
     dense = reconstruction.dense
     if dense is None:
-        raise InputError("this scene holds cameras only, no confidence to mask by: leave --confidence-masks out")
+        raise InputError(
+            "this scene holds cameras only, no confidence to mask by: leave `confidence_masks` out", option="confidence_masks"
+        )
     part = reconstruction.views[index].letterbox.slices
     known = (np.asarray(dense.depth[index])[part] > 0) & (dense.weight(index)[part] >= min_weight)
     rows, columns = (

@@ -14,7 +14,7 @@ from amb3r_core.errors import InputError
 from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
 from amb3r_core.inputs.images import FrameList
 from amb3r_core.jobs.job import Job, input_files, open_input, run_job
-from amb3r_core.options import DtypeName, PipelineName, ReconstructOptions
+from amb3r_core.options import DtypeName, FocalAndCentre, PipelineName, ReconstructOptions, ScaleFrom
 from amb3r_core.progress import Monitor
 from amb3r_core.scene.reconstruction import Reconstruction, VideoSource
 from amb3r_core.storage.staging import as_resource_errors
@@ -50,9 +50,9 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     """Number type of the network."""
     long_side: int | None = None
     """Longer side of the depth maps in pixels."""
-    scale_from: str = "auto"
+    scale_from: ScaleFrom | str = "auto"
     """Metres from: "A,B,1.25" (photos A and B were taken 1.25 m apart), a poses file in metres, gps, none; auto: GPS if good."""
-    intrinsics: str | None = None
+    intrinsics: FocalAndCentre | Path | str | None = None
     """Known camera: fx,fy,cx,cy in pixels, or a cameras file."""
     masks: Path | None = None
     """Folder of mask images named like the photos; 0 = ignore."""
@@ -130,7 +130,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     def _run(self, monitor: Monitor) -> tuple[Reconstruction, WrittenDataset]:
         if (self.data / SCENE_FILE).is_file() or self.data.name == SCENE_FILE:
             if self.eval_data is not None:
-                raise InputError("--eval-data needs photos or a video as --data: a finished scene cannot take more views")
+                raise InputError("`eval_data` needs photos or a video as `data`: a finished scene cannot take more views")
             scene = load_scene(self.data)
             return scene, self._written(scene, frozenset(), monitor)
         options = self._options()
@@ -148,7 +148,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
 
     def _written(self, scene: Reconstruction, eval_names: frozenset[str], monitor: Monitor) -> WrittenDataset:
         if self.key_frame_distance < 0:
-            raise InputError(f"--key-frame-distance {self.key_frame_distance:g}: a distance of 0 or more is wanted")
+            raise InputError(f"`key_frame_distance={self.key_frame_distance:g}`: a distance of 0 or more is wanted")
         chosen = key_frames(scene, self.key_frame_distance, always=eval_names)
         return write_dataset(chosen, self.output_dir, self._dataset_config(eval_names), monitor)
 
@@ -182,9 +182,9 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
 
     def _options(self) -> ReconstructOptions:
         if self.camera_type == "fisheye":
-            raise InputError("--camera-type fisheye: fisheye images have to be undistorted to perspective ones first")
+            raise InputError('`camera_type="fisheye"`: fisheye images have to be undistorted to perspective ones first')
         if not self.refine_intrinsics and self.intrinsics is None:
-            raise InputError("--no-refine-intrinsics keeps known cameras, but none are given: add --intrinsics")
+            raise InputError("`refine_intrinsics=False` keeps known cameras, but none are given: add `intrinsics`")
         return ReconstructOptions(
             model=self.model,
             pipeline=self.pipeline,

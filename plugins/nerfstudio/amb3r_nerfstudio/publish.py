@@ -23,11 +23,11 @@ OURS = re.compile(
 def check_target(folder: Path) -> None:
     """`InputError` when a dataset written to `folder` would replace files that are not ours."""
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: a file is here already, but a dataset is a folder; choose another --output-dir")
+        raise InputError(f"{folder}: a file is here already, but a dataset is a folder; choose another `output_dir`")
     foreign = [] if is_ours(folder) else [path.name for path in _parts(folder) if not (path.is_dir() and not any(path.iterdir()))]
     if foreign:
         raise InputError(
-            f"{folder}: holds {', '.join(foreign)} that no earlier run of this command wrote; choose another --output-dir"
+            f"{folder}: holds {', '.join(foreign)} that no earlier run of this command wrote; choose another `output_dir`"
         )
 
 

@@ -65,11 +65,11 @@ def restore(
     `dataset`, the coordinates are those of that dataset's transforms.json (z up). Raises `InputError` or `FormatError`.
     """
     if ply is None and load_config is None:
-        raise InputError("give --ply SPLAT.ply (exported) or --load-config CONFIG.yml (trained)")
+        raise InputError("give `ply=SPLAT.ply` (exported) or `load_config=CONFIG.yml` (trained)")
     place = load_config or ply
     found = transforms or (place.parent / TRANSFORMS_FILE if place is not None else None)
     if found is None or not found.is_file():
-        raise InputError(f"{found}: there is no {TRANSFORMS_FILE} here; name it with --transforms")
+        raise InputError(f"{found}: there is no {TRANSFORMS_FILE} here; name it with `transforms`", option="transforms")
     similarity = scene_from_training(found)
     if dataset is not None:
         similarity = similarity.after(applied_transform(dataset / "transforms.json"))
@@ -175,7 +175,7 @@ def _last_checkpoint(config: Path | None) -> Path:
     folder = (config.parent if config is not None else Path()) / "nerfstudio_models"
     found = sorted(folder.glob("step-*.ckpt"))
     if not found:
-        raise InputError(f"{folder}: there is no checkpoint here; give the exported splat with --ply")
+        raise InputError(f"{folder}: there is no checkpoint here; give the exported splat with `ply`", option="ply")
     return found[-1]
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import tyro
 
+from amb3r_core.cli.flags import flags_of
 from amb3r_core.cli.screen import ProgressStyle, exit_code, print_table, watching
+from amb3r_core.cli.values import option_values
 from amb3r_core.errors import InputError
 from amb3r_core.optional import require
+from amb3r_core.options import ScaleFrom
 
 
 def reconstruct(
@@ -22,7 +25,7 @@ def reconstruct(
     scene: Path | None = None,
     model: str = "auto",
     max_frames: int = 100,
-    scale_from: str = "auto",
+    scale_from: ScaleFrom | str = "auto",
     voxel_size: float | None = None,
     min_component: float = 0.0003,
     device: str = "CPU:0",
@@ -54,7 +57,7 @@ def reconstruct(
     from amb3r_open3d.batch import BatchJob, run_batch
 
     if screenshot is not None and mesh is None:
-        raise InputError("--screenshot is a picture of the mesh: give --mesh too")
+        raise InputError("`screenshot` is a picture of the mesh: give `mesh` too", option="screenshot")
     job = BatchJob(
         images=tuple(images),
         mesh=mesh,
@@ -81,7 +84,11 @@ def run(arguments: Sequence[str]) -> int:
     """The exit code: 0 done, 1 an error the user can mend, 2 wrong arguments, 130 cancelled."""
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     words = list(arguments) or ["--help"]
-    return exit_code(lambda: tyro.cli(reconstruct, prog="python -m amb3r_open3d", args=words, config=config), arguments)
+    return exit_code(
+        lambda: tyro.cli(reconstruct, prog="python -m amb3r_open3d", args=words, config=config, registry=option_values()),
+        arguments,
+        flags=flags_of(reconstruct),
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import open3d as o3d
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
+from amb3r_core.options import ScaleFrom
 from amb3r_core.progress import Monitor
 from amb3r_core.storage.staging import staged_file
 from amb3r_open3d.dataset import write_dataset
@@ -33,7 +34,7 @@ class BatchJob:
     scene: Path | None
     model: str
     max_frames: int
-    scale_from: str
+    scale_from: ScaleFrom | str
     voxel_size: float | None
     min_component: float
     device: str

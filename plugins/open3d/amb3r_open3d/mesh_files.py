@@ -42,7 +42,7 @@ def write_mesh(mesh: o3d.t.geometry.TriangleMesh, path: Path | str, scene: Scene
 def check_target(path: Path, *, overwrite: bool) -> None:
     """`InputError` now rather than after the work when something is at `path` already."""
     if path.exists() and not overwrite:
-        raise InputError(f"{path}: exists already; choose another output or pass --overwrite")
+        raise InputError(f"{path}: exists already; choose another output or pass `overwrite=True`", option="overwrite")
 
 
 def _write_by_open3d(mesh: o3d.t.geometry.TriangleMesh, partial: Path, suffix: str) -> None:

@@ -8,6 +8,7 @@ import open3d as o3d
 
 from amb3r_core.errors import InputError
 from amb3r_core.jobs.api import reconstruct
+from amb3r_core.options import FocalAndCentre
 from amb3r_core.options import ReconstructOptions as CoreOptions
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.reconstruction import Reconstruction, Scale
@@ -80,8 +81,8 @@ class Reconstruct(Stage[Images, Scene]):
         if self.options.intrinsic is None:
             return core
         matrix = self.options.intrinsic.intrinsic_matrix
-        numbers = (matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2])
-        return replace(core, intrinsics=",".join(repr(float(number)) for number in numbers))
+        fx, fy, cx, cy = (float(matrix[place]) for place in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        return replace(core, intrinsics=FocalAndCentre(fx=fx, fy=fy, cx=cx, cy=cy))
 
     def _with_known_scale(self, result: Reconstruction) -> Reconstruction:
         if self.options.trajectory is None or self.options.scale_from not in ("auto", "none"):

@@ -10,6 +10,7 @@ import open3d as o3d
 
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.optional import require
+from amb3r_core.options import FocalAndCentre, GpsScale, MeasuredDistance, PosesScale
 from amb3r_core.scene.conventions import rigid
 from amb3r_core.scene.geometry import Sim3
 from amb3r_core.storage.staging import staged_file
@@ -57,7 +58,7 @@ def _to_plain(value: object, name: str) -> object:
     """The value in the types that YAML has."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, Path | o3d.core.Device):
+    if isinstance(value, Path | o3d.core.Device | MeasuredDistance | PosesScale | GpsScale | FocalAndCentre):
         return str(value)
     if isinstance(value, Sim3):
         return {"scale": value.scale, "rotation": value.rotation.tolist(), "translation": value.translation.tolist()}

@@ -62,7 +62,7 @@ def test_the_asked_precision_reaches_the_trunk(load: Load) -> None:
 
 
 def test_weights_of_another_kind_name_the_model_they_are_for(load: Load) -> None:
-    with pytest.raises(WeightsError, match="holds amb3r weights: load them with --model amb3r"):
+    with pytest.raises(WeightsError, match='holds amb3r weights: load them with `model="amb3r"`'):
         load("vggt", FRONT_END)
 
 

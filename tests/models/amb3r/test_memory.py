@@ -75,7 +75,7 @@ def test_every_lever_that_is_offered_is_enough() -> None:
     assert plan(replace(tight.load, n_views=views), tight.available).fits
     assert not plan(replace(tight.load, n_views=views + 1), tight.available).fits
     assert f"at most {views} views at once" in tight.sentence
-    side = next(int(lever.split()[1]) for lever in tight.levers if lever.startswith("--long-side"))
+    side = next(int(lever.strip("`").split("=")[1]) for lever in tight.levers if lever.startswith("`long_side"))
     assert plan(replace(tight.load, height=round(side * 392 / 518 / 14) * 14, width=side), tight.available).fits
 
 
@@ -105,7 +105,7 @@ def test_the_levers_after_a_failure_fit_the_case() -> None:
     with torch.device("meta"):
         network = Amb3rNetwork(tiny_config())
     assert lever_sentence(network, 5) == (
-        "try --dtype bfloat16, or fewer than 5 views at once (--pipeline sfm or vo), or a smaller --long-side"
+        'try `dtype="bfloat16"`, or fewer than 5 views at once (`pipeline="sfm" or "vo"`), or a smaller `long_side`'
     )
     set_dtype(network, torch.bfloat16)
-    assert lever_sentence(network, 1) == "try a smaller --long-side"
+    assert lever_sentence(network, 1) == "try a smaller `long_side`"

@@ -130,7 +130,7 @@ def test_running_out_of_memory_names_the_lever(error: RuntimeError) -> None:
     def fail(_progress: Progress, /) -> None:
         raise error
 
-    with pytest.raises(ResourceError, match=r"ran out of memory: try (--dtype bfloat16, or )?fewer than 3 views"):
+    with pytest.raises(ResourceError, match=r"ran out of memory: try (`dtype=.bfloat16.`, or )?fewer than 3 views"):
         tiny_model().predict(tiny_batch(), monitor=fail)
 
 

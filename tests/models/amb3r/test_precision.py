@@ -54,8 +54,8 @@ def test_a_processor_without_bfloat16_kernels_is_never_sent_there() -> None:
     )
     assert done.returncode == 0, done.stderr
     refusal, levers = done.stdout.splitlines()
-    assert "use --dtype float32" in refusal
-    assert "--long-side" in levers
+    assert 'use `dtype="float32"`' in refusal
+    assert "`long_side=" in levers
     assert "bfloat16" not in levers
 
 

@@ -151,7 +151,7 @@ def test_the_folder_is_the_users_unless_the_environment_names_one(monkeypatch: p
 
 
 def test_names_that_lead_elsewhere_and_unknown_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--name"):
+    with pytest.raises(InputError, match="`name="):
         imported(tmp_path, name="../up")
     with pytest.raises(WeightsError, match="there are: none"):
         weights.named_weights("x", tmp_path)

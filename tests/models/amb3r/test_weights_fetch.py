@@ -119,13 +119,13 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["vggt-1b", "hf:a/b/c.pt", "gdrive:abc"])
 def test_offline_never_touches_the_network(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was touched"))
-    with pytest.raises(WeightsError, match="--offline"):
+    with pytest.raises(WeightsError, match="`offline=True`"):
         fetch(source, tmp_path / "new", offline=True, monitor=silent)
     assert not (tmp_path / "new").exists()
 
 
 def test_offline_asks_no_server(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="--offline"):
+    with pytest.raises(WeightsError, match="`offline=True`"):
         fetch(server.address, tmp_path, offline=True, monitor=silent)
     assert server.ranges == []
 

@@ -91,7 +91,7 @@ def test_windows_are_fitted_to_what_the_model_takes(tmp_path):
     scene = run_sfm(model, shuffled(ARC.frames(), 1), tmp_path)
     assert max(map(len, model.calls)) <= 10
     assert scene.n_views == 24
-    with pytest.raises(InputError, match="windows of 8 views, but the model takes 7 at once: try a smaller --long-side"):
+    with pytest.raises(InputError, match="windows of 8 views, but the model takes 7 at once: try a smaller `long_side`"):
         run_sfm(FakeModel(ARC, max_views=7), ARC.frames(), tmp_path / "small")
 
 

@@ -159,7 +159,7 @@ def test_confidence_masks_ignore_pixels_without_trusted_depth(room: Room, tmp_pa
         limit = round(20 * frame["h"] / depth.shape[1])
         assert (mask[:limit] == 0).all()
         assert (mask[limit:] == 255).mean() > 0.99
-    with pytest.raises(InputError, match="leave --confidence-masks out"):
+    with pytest.raises(InputError, match="leave `confidence_masks` out"):
         write_dataset(without_dense(room.reconstruction), tmp_path / "none", config)
 
 

@@ -36,7 +36,7 @@ def test_a_crop_cuts_pixels_and_moves_the_known_camera():
 
 
 def test_crops_that_leave_nothing_are_refused():
-    with pytest.raises(InputError, match="--crop-factor"):
+    with pytest.raises(InputError, match="`crop_factor="):
         FrameWishes(crop=(0.5, 0.5, 0, 0))
 
 

@@ -317,5 +317,5 @@ def test_wishes_that_contradict_each_other_are_refused(tmp_path: Path):
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="have to be undistorted"):
         replace(plain, camera_type="fisheye").main()
-    with pytest.raises(InputError, match="add --intrinsics"):
+    with pytest.raises(InputError, match="add `intrinsics`"):
         replace(plain, refine_intrinsics=False).main()

@@ -82,9 +82,9 @@ def test_a_dataset_gives_its_own_upright_coordinates(tmp_path: Path):
 
 def test_what_is_missing_is_named(tmp_path: Path):
     wish = {"ply": None, "load_config": None, "transforms": None, "dataset": None, "output": tmp_path / "out.ply"}
-    with pytest.raises(InputError, match=r"--ply .* or --load-config"):
+    with pytest.raises(InputError, match=r"`ply=.* or `load_config"):
         restore(**wish)
-    with pytest.raises(InputError, match="name it with --transforms"):
+    with pytest.raises(InputError, match="name it with `transforms`"):
         restore(**wish | {"ply": tmp_path / "splat.ply"})
     write_training_transform(tmp_path)
     with pytest.raises(InputError, match="no checkpoint here"):
