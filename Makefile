@@ -6,7 +6,7 @@ OUT := out/demo
 # Test processes, one thread each: threads that share a core wait for one another.
 TEST_WORKERS ?= 2
 
-.PHONY: demo test lint imports types blender-zip lock clean
+.PHONY: demo test lint imports types docs picture blender-zip lock clean
 
 demo: $(DEMO_ENV)/.ready
 	$(DEMO_ENV)/bin/amb3r demo --output $(OUT) --overwrite
@@ -23,6 +23,14 @@ imports: $(TEST_ENV)/.ready
 
 types: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/pyright --pythonpath $(TEST_ENV)/bin/python
+
+# Pages for users and developers in site/, without the network; a warning is an error.
+docs: $(TEST_ENV)/.ready picture
+	NO_MKDOCS_2_WARNING=1 $(TEST_ENV)/bin/python -m mkdocs build --strict
+
+# The rooms of the code and who imports whom, read from the code.
+picture: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/python docs/make_architecture.py
 
 blender-zip: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python plugins/blender/tools/build.py
@@ -42,4 +50,4 @@ lock: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python tests/lock.py
 
 clean:
-	rm -rf $(DEMO_ENV) $(TEST_ENV) out dist
+	rm -rf $(DEMO_ENV) $(TEST_ENV) out dist site
