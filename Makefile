@@ -6,7 +6,7 @@ OUT := out/demo
 # Test processes, one thread each: threads that share a core wait for one another.
 TEST_WORKERS ?= 2
 
-.PHONY: demo test lint imports types blender-zip clean
+.PHONY: demo test lint imports types docs picture blender-zip lock clean
 
 demo: $(DEMO_ENV)/.ready
 	$(DEMO_ENV)/bin/amb3r demo --output $(OUT) --overwrite
@@ -24,6 +24,14 @@ imports: $(TEST_ENV)/.ready
 types: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/pyright --pythonpath $(TEST_ENV)/bin/python
 
+# Pages for users and developers in site/, without the network; a warning is an error.
+docs: $(TEST_ENV)/.ready picture
+	NO_MKDOCS_2_WARNING=1 $(TEST_ENV)/bin/python -m mkdocs build --strict
+
+# The rooms of the code and who imports whom, read from the code.
+picture: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/python docs/make_architecture.py
+
 blender-zip: $(TEST_ENV)/.ready
 	$(TEST_ENV)/bin/python plugins/blender/tools/build.py
 
@@ -32,10 +40,14 @@ $(DEMO_ENV)/.ready: pyproject.toml .ci/environment
 	$(DEMO_ENV)/bin/python -m pip install --quiet --editable .
 	touch $@
 
-$(TEST_ENV)/.ready: pyproject.toml tests/requirements.txt .ci/environment
+$(TEST_ENV)/.ready: pyproject.toml tests/requirements.txt tests/requirements-core.txt tests/requirements.lock .ci/environment
 	bash .ci/environment $(PYTHON) $(TEST_ENV) hosts
-	$(TEST_ENV)/bin/python -m pip install --quiet --requirement tests/requirements.txt --editable .
+	$(TEST_ENV)/bin/python -m pip install --quiet --requirement tests/requirements.txt --constraint tests/requirements.lock --editable .
 	touch $@
 
+# The versions that stand in the test environment now, as constraints for the next one that is made.
+lock: $(TEST_ENV)/.ready
+	$(TEST_ENV)/bin/python tests/lock.py
+
 clean:
-	rm -rf $(DEMO_ENV) $(TEST_ENV) out dist
+	rm -rf $(DEMO_ENV) $(TEST_ENV) out dist site

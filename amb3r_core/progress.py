@@ -40,7 +40,14 @@ def silent(progress: Progress, /) -> None:
 
 
 def track(items: Iterable[T], monitor: Monitor, *, stage: str, total: int = 0, message: str = "") -> Iterator[T]:
-    """The same items, reported to the monitor before each one and once at the end."""
+    """The same items, reported to the monitor before each one and once at the end.
+
+    >>> list(track("ab", lambda progress: print(progress.stage, progress.done, progress.total), stage="read", total=2))
+    read 0 2
+    read 1 2
+    read 2 2
+    ['a', 'b']
+    """
     done = 0
     for item in items:
         monitor(Progress(stage=stage, done=done, total=total, message=message))

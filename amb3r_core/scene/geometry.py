@@ -64,6 +64,10 @@ def umeyama(source: Float64, target: Float64, *, weights: Float64 | None = None,
 
     Umeyama, TPAMI 13(4), 1991, eqs. 34-43. Raises `AlignmentError` when the points do not fix the answer
     (fewer than three, or all on one line).
+
+    >>> corners = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    >>> round(umeyama(corners, 2.0 * corners).scale, 6)
+    2.0
     """
     if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 3:
         raise ValueError(f"source is {source.shape} and target {target.shape}; both must be (N, 3)")

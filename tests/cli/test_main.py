@@ -48,6 +48,15 @@ def test_doctor_lists_packages_devices_and_models(capsys: pytest.CaptureFixture[
         assert word in shown
 
 
+def test_doctor_says_when_cuda_libraries_lie_idle(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("torch.version.hip", None)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for cuda, told in (("12.6", "no CUDA GPU is here"), (None, "without CUDA")):
+        monkeypatch.setattr("torch.version.cuda", cuda)
+        assert run(["doctor"]) == 0
+        assert told in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
