@@ -19,8 +19,9 @@ from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features, featu
 from amb3r_core.models.colmap.sfm.mapping import Float64
 from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair, match_pairs
 from amb3r_core.models.colmap.sfm.pairing import choose_pairs
+from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper
 from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
-from amb3r_core.models.colmap.sfm.solve import CHOSEN, Attempt, Mapper, model_path
+from amb3r_core.models.colmap.sfm.solve import CHOSEN, model_path
 from amb3r_core.models.colmap.sfm.sparse import SparseModel
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.conventions import invert
