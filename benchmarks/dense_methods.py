@@ -104,7 +104,7 @@ def _everywhere(pixels: Tensor) -> Tensor:
 def _patchmatch(pixels: Tensor, scene: SparseScene) -> Answer:
     stereo = Stereo(pixels, _everywhere(pixels), scene, replace(StereoConfig(), refine_steps=0))
     sweeps = [PatchMatch(stereo, view).run() for view in range(len(pixels))]
-    return _stack([stereo.answer(view, sweeps) for view in range(len(pixels))])
+    return _stack([stereo.depth_and_confidence(view, sweeps) for view in range(len(pixels))])
 
 
 def _sgbm(pixels: Tensor, scene: SparseScene) -> Answer:

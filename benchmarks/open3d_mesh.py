@@ -24,6 +24,7 @@ from amb3r_core import load_scene
 from amb3r_core.inputs.images import load_rgb
 from amb3r_core.inputs.known import read_cameras
 from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.evaluate import depth_m_from_mm, image_names, true_poses
 from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import Room, fake_room
@@ -176,7 +177,9 @@ def unevenly_noisy(room: Room, random: np.random.Generator) -> Reconstruction:
     shift = np.kron(random.normal(size=(n, height // 8, width // 8)), np.ones((1, 8, 8)))
     depth = (dense.depth * (1.0 + sigma * shift)).astype(np.float32)
     weight = 0.9 * (0.003 / sigma) ** 2
-    return replace(room.reconstruction, dense=replace(dense, depth=depth, confidence=(1 / (1 - weight)).astype(np.float32)))
+    return replace(
+        room.reconstruction, dense=replace(dense, depth=depth, confidence=confidence_of_weight(weight).astype(np.float32))
+    )
 
 
 if __name__ == "__main__":

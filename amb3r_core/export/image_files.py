@@ -36,7 +36,7 @@ def place_images(reconstruction: Reconstruction, folder: Path) -> list[PlacedIma
         target = folder.joinpath(*PurePosixPath(name).parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         if source is None:
-            placed.append(PlacedImage(name, _write_dense_colors(reconstruction, index, target)))
+            placed.append(PlacedImage(name, write_dense_colors(reconstruction, index, target)))
         else:
             link_or_copy(source, target)
             placed.append(PlacedImage(name, view.camera))
@@ -68,7 +68,7 @@ def free_name(view_name: str, suffix: str, taken: set[str]) -> str:
     return candidate
 
 
-def _write_dense_colors(reconstruction: Reconstruction, index: int, target: Path) -> PinholeCamera:
+def write_dense_colors(reconstruction: Reconstruction, index: int, target: Path) -> PinholeCamera:
     """Writes the part of the dense colours that shows the photo; its camera."""
     view, dense = reconstruction.views[index], reconstruction.dense
     if dense is None:
@@ -79,6 +79,4 @@ def _write_dense_colors(reconstruction: Reconstruction, index: int, target: Path
 
 def grid_image_camera(view: View) -> PinholeCamera:
     """The camera of the part of the dense grid that shows the photo, cut out."""
-    letterbox = view.letterbox
-    whole = type(letterbox)(x=0, y=0, width=letterbox.width, height=letterbox.height)
-    return view.camera.mapped(whole, letterbox.width, letterbox.height)
+    return view.camera.resized(view.letterbox.width, view.letterbox.height)

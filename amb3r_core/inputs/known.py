@@ -181,21 +181,12 @@ def _camera_of(frame: Frame, cameras: KnownCameras) -> PinholeCamera | None:
         return None
     fx, fy, cx, cy, width, height = values
     width, height = width or frame.width, height or frame.height
-    scale_x, scale_y = frame.width / width, frame.height / height
-    if abs(scale_x / scale_y - 1.0) > SHAPE_TOLERANCE:
+    if abs((frame.width / width) / (frame.height / height) - 1.0) > SHAPE_TOLERANCE:
         raise InputError(
             f"the known camera of {frame.name} is {width:g}x{height:g} but the photo is {frame.width}x{frame.height}"
         )
-    if scale_x == scale_y == 1.0:
-        return PinholeCamera(width=frame.width, height=frame.height, fx=fx, fy=fy, cx=cx, cy=cy)
-    return PinholeCamera(
-        width=frame.width,
-        height=frame.height,
-        fx=fx * scale_x,
-        fy=fy * scale_y,
-        cx=(cx + 0.5) * scale_x - 0.5,
-        cy=(cy + 0.5) * scale_y - 0.5,
-    )
+    known = PinholeCamera(width=round(width), height=round(height), fx=fx, fy=fy, cx=cx, cy=cy)
+    return known.resized(frame.width, frame.height)
 
 
 def _poses_from_tum(path: Path) -> list[tuple[float, Float64]]:

@@ -179,7 +179,7 @@ class ReconstructionModel(Protocol):
 
 
 class Draft(Protocol):
-    """A first answer that can be refined; it carries whatever its model needs for that."""
+    """A first prediction that can be refined; it carries whatever its model needs for that."""
 
     @property
     def prediction(self) -> Prediction: ...

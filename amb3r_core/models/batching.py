@@ -17,13 +17,12 @@ from amb3r_core.scene.camera import Letterbox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The one grid of a scene, so that any part of it can be prepared alone.
-
-    grid: (height, width). fill_size: images of this (width, height), once scaled, fill the grid; None when shapes are mixed.
-    """
+    """The one grid of a scene, so that any part of it can be prepared alone."""
 
     grid: tuple[int, int]
+    """(height, width)."""
     fill_size: tuple[int, int] | None = None
+    """Images of this (width, height), once scaled, fill the grid; None when shapes are mixed."""
 
 
 def choose_grid(sizes: Sequence[tuple[int, int]], spec: InputSpec) -> tuple[int, int]:

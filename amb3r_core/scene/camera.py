@@ -66,7 +66,9 @@ class PinholeCamera:
         )
 
     def resized(self, width: int, height: int) -> "PinholeCamera":
-        """The camera of this camera's image, resized to (height, width)."""
+        """The camera of this camera's image, resized to (height, width); to its own size it stays exactly as it is."""
+        if (width, height) == (self.width, self.height):
+            return self
         return self.mapped(Letterbox(x=0, y=0, width=width, height=height), width, height)
 
     def unmapped(self, letterbox: "Letterbox", width: int, height: int) -> "PinholeCamera":

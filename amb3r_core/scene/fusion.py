@@ -9,6 +9,7 @@ from amb3r_core.errors import InputError
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene.arrays import Float32
 from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.depth_maps import depth_edges, grazing_pixels, pixel_footprint
 from amb3r_core.scene.geometry import transform_points
 from amb3r_core.scene.reconstruction import Dense, Reconstruction
@@ -134,7 +135,7 @@ def _confirmed(reconstruction: Reconstruction, judges: list[int], points: Float3
 
 def _least_confidence(reconstruction: Reconstruction, dense: Dense, config: FusionConfig) -> float:
     """The raw confidence a pixel must reach."""
-    by_weight = 1.0 / (1.0 - config.min_weight)
+    by_weight = confidence_of_weight(config.min_weight)
     if config.keep_percent >= 100.0:
         return by_weight
     known = [_sampled(dense.confidence, dense, reconstruction, index) for index in range(dense.n_views)]

@@ -85,14 +85,8 @@ def block_depth(depth: Float32, camera: PinholeCamera) -> tuple[Float32, Pinhole
     height, width = depth.shape[0] // size, depth.shape[1] // size
     blocks = depth[: height * size, : width * size].reshape(height, size, width, size).swapaxes(1, 2).reshape(height, width, -1)
     coarse = np.where((blocks > 0).all(axis=-1), np.median(blocks, axis=-1), 0).astype(np.float32)
-    return coarse, PinholeCamera(
-        width=width,
-        height=height,
-        fx=camera.fx / size,
-        fy=camera.fy / size,
-        cx=(camera.cx + 0.5) / size - 0.5,
-        cy=(camera.cy + 0.5) / size - 0.5,
-    )
+    cut = replace(camera, width=width * size, height=height * size)
+    return coarse, cut.resized(width, height)
 
 
 def _numbers(direction: Float64) -> Direction:

@@ -12,6 +12,7 @@ import numpy as np
 
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
 from amb3r_core.scene.camera import Camera, Letterbox, PinholeCamera
+from amb3r_core.scene.confidence import weight_of_confidence
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import check_rigid, transform_points
 from amb3r_core.scene.lens import STRAIGHT, Lens
@@ -101,9 +102,8 @@ class Dense:
         return self.depth.shape[2]
 
     def weight(self, index: int) -> Float32:
-        """Confidence of one view as a weight (H, W) in [0, 1): (c - 1) / c."""
-        confidence = self.confidence[index]
-        return (confidence - 1.0) / confidence
+        """Confidence of one view as a weight (H, W) in [0, 1)."""
+        return weight_of_confidence(self.confidence[index])
 
 
 ScaleKind = Literal["metric", "relative"]

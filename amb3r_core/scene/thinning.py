@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.confidence import weight_of_confidence
 
 PENDING_POINTS = 1_000_000
 """How many points wait before they are merged into the voxels."""
@@ -113,7 +114,7 @@ def empty_cloud() -> PointCloud:
 
 def _rows_of(cloud: PointCloud) -> _Rows:
     confidence = cloud.confidence.astype(np.float64)
-    weight = (confidence - 1.0) / confidence + LEAST_WEIGHT
+    weight = weight_of_confidence(confidence) + LEAST_WEIGHT
     position, color = cloud.points * weight[:, None], cloud.colors * weight[:, None]
     return _Rows(weight, position, color, cloud.confidence, cloud.view_index, cloud.radius)
 

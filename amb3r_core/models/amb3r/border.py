@@ -82,6 +82,5 @@ def _our_intrinsics(pose: Tensor, batch: ImageBatch, registered: Tensor) -> Tens
     for index in range(batch.n_views):
         camera = batch.known_grid_camera(index)
         if camera is not None:
-            K = [[camera.fx, 0.0, camera.cx], [0.0, camera.fy, camera.cy], [0.0, 0.0, 1.0]]
-            matrices[index] = torch.tensor(K, dtype=torch.float64)
+            matrices[index] = torch.as_tensor(camera.K)
     return matrices

@@ -12,7 +12,7 @@ from amb3r_core.compute.arrays import float64_array, ints
 from amb3r_core.compute.lens import undistort, undistort_mask
 from amb3r_core.inputs.images import natural_key
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
-from amb3r_core.models.colmap.prediction_cache import keep_answer, load_answer
+from amb3r_core.models.colmap.prediction_cache import keep_prediction, load_prediction
 from amb3r_core.models.colmap.sfm.run import FEATURES, SharedWork, SparseConfig, reconstruct_sparse
 from amb3r_core.models.colmap.sfm.sparse import SparseModel, SparseView
 from amb3r_core.models.colmap.stereo.dense import StereoConfig, densify
@@ -30,17 +30,20 @@ RELATIVE_MEDIAN_DEPTH = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColmapConfig:
-    """long_side_px: of the depth maps. seed: the same input and seed give the same bytes."""
+    """What the model is loaded with."""
 
     long_side_px: int = DEFAULT_LONG_SIDE_PX
+    """Of the depth maps."""
     seed: int = 0
+    """The same input and seed give the same bytes."""
     device: str = "cpu"
+    """Where the depth is computed."""
 
 
 class ColmapModel:
     """Structure from motion and multi-view stereo as a `ReconstructionModel`.
 
-    scratch: folder for features, finished stages and the latest answers, which a later call of the same job may reuse.
+    scratch: folder for features, finished stages and the latest predictions, which a later call of the same job may reuse.
     """
 
     name = "colmap"
@@ -64,11 +67,11 @@ class ColmapModel:
         is_in_order = order == sorted(order)
         views = batch if is_in_order else batch.select(order)
         folder = self._scratch / _batch_key(views, self._config)
-        answer = load_answer(folder)
-        if answer is None:
-            answer = self._solve(views, folder, monitor)
-            keep_answer(folder, answer)
-        return answer if is_in_order else _reordered(answer, order, keeps_world=_has_poses(batch))
+        prediction = load_prediction(folder)
+        if prediction is None:
+            prediction = self._solve(views, folder, monitor)
+            keep_prediction(folder, prediction)
+        return prediction if is_in_order else _reordered(prediction, order, keeps_world=_has_poses(batch))
 
     def _solve(self, batch: ImageBatch, scratch: Path, monitor: Monitor) -> Prediction:
         sfm = SparseConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
@@ -167,23 +170,23 @@ def _prediction(
     )
 
 
-def _reordered(answer: Prediction, order: list[int], *, keeps_world: bool) -> Prediction:
-    """The answer for the rows `order` in the order in which they came; the first placed one is the world unless that is kept."""
+def _reordered(prediction: Prediction, order: list[int], *, keeps_world: bool) -> Prediction:
+    """The prediction for the rows `order` in the order they came in; the first placed one is the world unless that is kept."""
     rows = torch.empty(len(order), dtype=torch.long)
     rows[torch.tensor(order)] = torch.arange(len(order))
-    registered, cam_to_world = answer.registered[rows], answer.cam_to_world[rows]
+    registered, cam_to_world = prediction.registered[rows], prediction.cam_to_world[rows]
     if not keeps_world:
         world = torch.as_tensor(invert(float64_array(cam_to_world[registered][0])))
         cam_to_world = torch.where(registered[:, None, None], world @ cam_to_world, cam_to_world)
     return replace(
-        answer,
-        depth=answer.depth[rows],
-        confidence=answer.confidence[rows],
+        prediction,
+        depth=prediction.depth[rows],
+        confidence=prediction.confidence[rows],
         cam_to_world=cam_to_world,
-        intrinsics=answer.intrinsics[rows],
+        intrinsics=prediction.intrinsics[rows],
         registered=registered,
-        reasons=tuple(answer.reasons[row] for row in ints(rows)),
-        lenses=tuple(answer.lenses[row] for row in ints(rows)) if answer.lenses else (),
+        reasons=tuple(prediction.reasons[row] for row in ints(rows)),
+        lenses=tuple(prediction.lenses[row] for row in ints(rows)) if prediction.lenses else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""Finished answers of one job, on disk: a killed run need not ask for them again, and the same views need not be seen twice."""
+"""Finished predictions of one job, on disk: a killed run need not make them again, nor another call with the same views."""
 
 import json
 import shutil
@@ -12,13 +12,13 @@ from amb3r_core.models.api import Prediction
 from amb3r_core.scene.lens import Lens
 from amb3r_core.storage.atomic import written_whole
 
-FILE = "answer.npz"
+FILE = "prediction.npz"
 MAX_KEPT = 32
-"""How many answers stay: those that a pipeline may ask for again between two entries of its journal."""
+"""How many predictions stay: those that a pipeline may ask for again between two entries of its journal."""
 
 
-def load_answer(folder: Path) -> Prediction | None:
-    """The answer kept in this folder, or None."""
+def load_prediction(folder: Path) -> Prediction | None:
+    """The prediction kept in this folder, or None."""
     path = folder / FILE
     if not path.is_file():
         return None
@@ -36,19 +36,19 @@ def load_answer(folder: Path) -> Prediction | None:
         )
 
 
-def keep_answer(folder: Path, answer: Prediction) -> None:
-    """Keeps the answer in its folder, in place of the stages that led to it, and drops the oldest of its neighbours."""
+def keep_prediction(folder: Path, prediction: Prediction) -> None:
+    """Keeps the prediction in its folder, in place of the stages that led to it, and drops the oldest of its neighbours."""
     with written_whole(folder / FILE) as partial:
         np.savez(
             partial,
-            depth=float32_array(answer.depth),
-            confidence=float32_array(answer.confidence),
-            cam_to_world=float64_array(answer.cam_to_world),
-            intrinsics=float64_array(answer.intrinsics),
-            registered=uint8_array(answer.registered),
-            reasons=np.array(json.dumps(answer.reasons)),
-            lenses=np.array(json.dumps([(lens.model, lens.coefficients) for lens in answer.lenses])),
-            details=np.array(json.dumps(dict(answer.details))),
+            depth=float32_array(prediction.depth),
+            confidence=float32_array(prediction.confidence),
+            cam_to_world=float64_array(prediction.cam_to_world),
+            intrinsics=float64_array(prediction.intrinsics),
+            registered=uint8_array(prediction.registered),
+            reasons=np.array(json.dumps(prediction.reasons)),
+            lenses=np.array(json.dumps([(lens.model, lens.coefficients) for lens in prediction.lenses])),
+            details=np.array(json.dumps(dict(prediction.details))),
         )
     for path in folder.iterdir():
         if path.is_dir():

@@ -18,6 +18,7 @@ from amb3r_core.pipelines.mapping.store import FrameShelf, Records
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene.arrays import Float64, UInt8
 from amb3r_core.scene.camera import Camera, PinholeCamera
+from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import Sim3, mean_pose
 from amb3r_core.scene.gravity import levelled, up_of_cameras
@@ -172,7 +173,7 @@ def _dense(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: fl
         maps = scene.maps(frame)
         known = maps.depth > 0
         depth.write(row, np.where(known, maps.depth * np.float32(factor), np.float32(0.0)))
-        confidence.write(row, np.where(known, 1.0 / (1.0 - maps.weight), np.float32(1.0)))
+        confidence.write(row, np.where(known, confidence_of_weight(maps.weight), np.float32(1.0)))
         rgb.write(row, _colors(scene, shelf, frame))
     return Dense(
         depth=np.asarray(depth.mapped(len(placed)), dtype=np.float32),

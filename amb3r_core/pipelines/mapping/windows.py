@@ -15,6 +15,7 @@ from amb3r_core.models.api import ImageBatch, Prediction, ReconstructionModel
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
 from amb3r_core.scene.camera import Letterbox
+from amb3r_core.scene.confidence import weight_of_confidence
 from amb3r_core.scene.lens import STRAIGHT, Lens
 
 Bools = NDArray[np.bool_]
@@ -154,7 +155,7 @@ def to_window(prediction: Prediction, window: WindowInput) -> Window:
     """The prediction for a window in numpy; a pixel without depth weighs nothing."""
     depth = float32_array(prediction.depth)
     confidence = np.maximum(float32_array(prediction.confidence), np.float32(1.0))
-    weight = np.where(depth > 0, (confidence - 1.0) / confidence, np.float32(0.0)).astype(np.float32)
+    weight = np.where(depth > 0, weight_of_confidence(confidence), np.float32(0.0)).astype(np.float32)
     cam_to_world = float64_array(prediction.cam_to_world)
     registered = np.asarray(prediction.registered.cpu(), dtype=np.bool_)
     keeps_map = _keeps_map(cam_to_world, registered, window)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.export.nerfstudio import depth_steps
 from amb3r_core.export.png import write_png
+from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.depth_maps import depth_edges
 from amb3r_core.scene.fusion import FusionConfig
 from amb3r_core.scene.reconstruction import Reconstruction
@@ -77,7 +78,7 @@ def _training_depth(
     reasons = np.zeros(depth.shape, dtype=np.uint8)
     reasons[(depth > 0) & (steps == 0)] = 4
     reasons[depth_edges(depth, FusionConfig().max_depth_jump)] = 3
-    reasons[confidence < 1.0 / (1.0 - min_weight)] = 2
+    reasons[confidence < confidence_of_weight(min_weight)] = 2
     reasons[depth <= 0] = 1
     return np.where(reasons == 0, steps, 0).astype(np.uint16), reasons, confidence[depth > 0]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.errors import InputError
-from amb3r_core.export.image_files import PlacedImage, grid_image_camera, link_or_copy
+from amb3r_core.export.image_files import PlacedImage, link_or_copy, write_dense_colors
 from amb3r_core.export.nerfstudio import write_masks
 from amb3r_core.export.png import write_png
 from amb3r_core.inputs.images import load_rgb
@@ -58,21 +58,13 @@ def write_frames(
         stem = f"frame_{split}_{index + 1:05d}" if eval_names else f"frame_{index + 1:05d}"
         source = Path(view.path) if view.path is not None and Path(view.path).is_file() else None
         if source is None:
-            name, camera = f"images/{stem}.png", _write_dense_colors(reconstruction, index, folder / f"images/{stem}.png")
+            name, camera = f"images/{stem}.png", write_dense_colors(reconstruction, index, folder / f"images/{stem}.png")
         elif reference:
             name, camera = str(source.resolve()), view.camera
         else:
             name, camera = f"images/{_write_photo(source, view, folder / 'images', stem)}", view.camera
         frames.append(FrameImage(name, camera, split))
     return frames
-
-
-def _write_dense_colors(reconstruction: Reconstruction, index: int, target: Path) -> PinholeCamera:
-    view, dense = reconstruction.views[index], reconstruction.dense
-    if dense is None:
-        raise InputError(f"view {view.name!r} has no image file ({view.path}) and no dense colours to stand in for it")
-    write_png(target, np.asarray(dense.rgb[index])[view.letterbox.slices])
-    return grid_image_camera(view)
 
 
 def _write_photo(source: Path, view: View, folder: Path, stem: str) -> str:

@@ -46,14 +46,8 @@ def from_intrinsic(intrinsic: o3d.camera.PinholeCameraIntrinsic, for_: Intrinsic
     matrix = np.array(intrinsic.intrinsic_matrix)
     if matrix[0, 1] != 0.0 or intrinsic.width < 1 or intrinsic.height < 1:
         raise InputError(f"this intrinsic is no pinhole camera: {intrinsic.width}x{intrinsic.height}, K = {matrix.tolist()}")
-    return PinholeCamera(
-        width=intrinsic.width,
-        height=intrinsic.height,
-        fx=float(matrix[0, 0]),
-        fy=float(matrix[1, 1]),
-        cx=float(matrix[0, 2]) - shift(for_),
-        cy=float(matrix[1, 2]) - shift(for_),
-    )
+    matrix[:2, 2] -= shift(for_)
+    return PinholeCamera.from_matrix(matrix, intrinsic.width, intrinsic.height)
 
 
 def to_parameters(

@@ -6,9 +6,12 @@ import open3d as o3d
 from amb3r_core.errors import InputError
 from amb3r_core.scene.arrays import Float32
 from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.confidence import confidence_of_weight, weight_of_confidence
 from amb3r_core.scene.geometry import transform_points
 from amb3r_core.scene.reconstruction import Dense, Reconstruction
 
+MAX_WEIGHT = 1.0 - 1e-7
+"""Weights of clouds that came from elsewhere may reach 1; no confidence does."""
 UNKNOWN_VIEW = -1
 """The view of points that came from elsewhere."""
 
@@ -17,7 +20,7 @@ def to_tensor_cloud(cloud: PointCloud, normals: Float32 | None = None) -> o3d.t.
     """The cloud as tensors: positions, colors in [0, 1], confidence as a weight (M, 1), frame_id (M, 1), radius (M, 1)."""
     tensors = o3d.t.geometry.PointCloud(_tensor(cloud.points))
     tensors.point.colors = _tensor(cloud.colors.astype(np.float32) / np.float32(255))
-    tensors.point.confidence = _tensor(((cloud.confidence - 1) / cloud.confidence)[:, None])
+    tensors.point.confidence = _tensor(weight_of_confidence(cloud.confidence)[:, None])
     tensors.point.frame_id = _tensor(cloud.view_index[:, None])
     tensors.point.radius = _tensor(cloud.radius[:, None])
     if normals is not None:
@@ -39,7 +42,7 @@ def from_tensor_cloud(tensors: o3d.t.geometry.PointCloud) -> PointCloud:
     return PointCloud(
         points=points,
         colors=colors,
-        confidence=(1.0 / (1.0 - np.clip(weight, 0.0, 1.0 - 1e-7))).astype(np.float32),
+        confidence=confidence_of_weight(np.clip(weight, 0.0, MAX_WEIGHT)).astype(np.float32),
         view_index=_column(tensors, "frame_id", n_points, UNKNOWN_VIEW).astype(np.int32),
         radius=_column(tensors, "radius", n_points, 0.0).astype(np.float32),
     )

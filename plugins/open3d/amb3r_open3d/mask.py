@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from amb3r_core.errors import InputError
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene.arrays import Float32, Floats
+from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.depth_maps import depth_edges, grazing_pixels
 from amb3r_core.scene.geometry import transform_points
 from amb3r_core.scene.reconstruction import Dense, Reconstruction
@@ -103,7 +104,7 @@ class MaskDepth(Stage[Scene, Scene]):
         return np.where(keep, depth, np.float32(0))
 
     def _least_confidence(self, dense: Dense) -> float:
-        by_weight = 1.0 / (1.0 - self.options.min_weight)
+        by_weight = confidence_of_weight(self.options.min_weight)
         if self.options.keep_percent >= 100.0:
             return by_weight
         known = np.concatenate(

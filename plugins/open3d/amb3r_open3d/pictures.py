@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -98,16 +98,7 @@ def screenshot_camera(scene: Scene) -> tuple[PinholeCamera, Float64]:
     camera = scene.camera(index, "image")
     zoom = min(SCREENSHOT_SIZE[0] / camera.width, SCREENSHOT_SIZE[1] / camera.height)
     width, height = round(camera.width * zoom), round(camera.height * zoom)
-    scale_x, scale_y = width / camera.width, height / camera.height
-    resized = replace(
-        camera,
-        width=width,
-        height=height,
-        fx=camera.fx * scale_x,
-        fy=camera.fy * scale_y,
-        cx=(camera.cx + 0.5) * scale_x - 0.5,
-        cy=(camera.cy + 0.5) * scale_y - 0.5,
-    )
+    resized = camera.resized(width, height)
     return resized, pose
 
 

@@ -5,7 +5,7 @@ wrong by up to half a pixel's change of depth; on a finer map it is wrong by les
 import numpy as np
 
 from amb3r_core.scene.arrays import Float32
-from amb3r_core.scene.camera import Letterbox, PinholeCamera
+from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.depth_maps import inverse_depth
 
 REFINEMENT = 3
@@ -23,8 +23,7 @@ def refinement_of(height: int, width: int) -> int:
 
 def finer_camera(camera: PinholeCamera, factor: int) -> PinholeCamera:
     """The same camera with `factor` pixels for one along either side."""
-    width, height = camera.width * factor, camera.height * factor
-    return camera.mapped(Letterbox(x=0, y=0, width=width, height=height), width, height)
+    return camera.resized(camera.width * factor, camera.height * factor)
 
 
 def finer_depth(depth: Float32, factor: int) -> Float32:

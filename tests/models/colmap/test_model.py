@@ -13,7 +13,7 @@ from amb3r_core.inputs.images import Frame, frames_from_arrays, open_photos
 from amb3r_core.models.api import Prediction
 from amb3r_core.models.batching import prepare
 from amb3r_core.models.colmap import model as colmap
-from amb3r_core.models.colmap import prediction_cache as answers
+from amb3r_core.models.colmap import prediction_cache
 from amb3r_core.models.colmap.model import ColmapConfig, ColmapModel
 from amb3r_core.scene.camera import PinholeCamera
 from tests.paths import SAMPLE
@@ -80,11 +80,11 @@ def test_views_seen_before_are_not_worked_on_again_whatever_their_order(tmp_path
     scene = sample_frames(3)
     model = ColmapModel(ColmapConfig(long_side_px=160), tmp_path)
     straight = model.predict(prepare(scene, model.input_spec))
-    kept = [path.name for path in next(tmp_path.glob("*/answer.npz")).parent.iterdir()]
-    assert kept == ["answer.npz"]
+    kept = [path.name for path in next(tmp_path.glob("*/prediction.npz")).parent.iterdir()]
+    assert kept == ["prediction.npz"]
 
     def unexpected(*_: object, **__: object) -> None:
-        raise AssertionError("the kept answer must be used")
+        raise AssertionError("the kept prediction must be used")
 
     monkeypatch.setattr(colmap, "reconstruct_sparse", unexpected)
     again = ColmapModel(ColmapConfig(long_side_px=160), tmp_path).predict(prepare(scene[::-1], model.input_spec))
@@ -93,9 +93,9 @@ def test_views_seen_before_are_not_worked_on_again_whatever_their_order(tmp_path
     assert again.details == straight.details
 
 
-def test_only_the_latest_answers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MAX_KEPT", 2)
-    answer = Prediction(
+def test_only_the_latest_predictions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction_cache, "MAX_KEPT", 2)
+    prediction = Prediction(
         depth=torch.ones(1, 2, 3),
         confidence=torch.ones(1, 2, 3),
         cam_to_world=torch.eye(4, dtype=torch.float64)[None],
@@ -105,10 +105,10 @@ def test_only_the_latest_answers_are_kept(tmp_path: Path, monkeypatch: pytest.Mo
     )
     for age, name in enumerate("abc"):
         (tmp_path / name).mkdir()
-        answers.keep_answer(tmp_path / name, answer)
-        os.utime(tmp_path / name / answers.FILE, ns=(age, age))
+        prediction_cache.keep_prediction(tmp_path / name, prediction)
+        os.utime(tmp_path / name / prediction_cache.FILE, ns=(age, age))
     assert not (tmp_path / "a").exists()
-    assert answers.load_answer(tmp_path / "b") is not None, "looked up, so it is the latest now"
+    assert prediction_cache.load_prediction(tmp_path / "b") is not None, "looked up, so it is the latest now"
     (tmp_path / "d").mkdir()
-    answers.keep_answer(tmp_path / "d", answer)
+    prediction_cache.keep_prediction(tmp_path / "d", prediction)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["b", "d"]

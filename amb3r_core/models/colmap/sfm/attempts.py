@@ -1,15 +1,16 @@
 """Several ways to a model, each in a worker process, and the choice between them by what the photos themselves support."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from math import log
 from pathlib import Path
 
 from amb3r_core.errors import ResourceError
 from amb3r_core.models.colmap.sfm.mapping import Float64
-from amb3r_core.models.colmap.sfm.solve import CHOSEN, Attempt, Mapper, load_score, score_path, store_score
+from amb3r_core.models.colmap.sfm.requests import Attempt, FinishModel, Mapper, RunAttempt
+from amb3r_core.models.colmap.sfm.solve import CHOSEN, load_score, score_path, store_score
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore
-from amb3r_core.models.colmap.sfm.workers import Finished, WorkerJob, run_jobs
+from amb3r_core.models.colmap.sfm.workers import Finished, R, WorkerJob, run_jobs
 from amb3r_core.progress import Monitor, Progress
 
 STAGE = "mapping"
@@ -29,16 +30,16 @@ FOCAL_HYPOTHESES = (0.6, 0.85)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingTask:
-    """What all attempts share: the database, the folder for their models, and known poses (3, 4) by image id.
-
-    n_placeable: photos in the largest group that verified pairs connect; no model can hold more.
-    """
+    """What all attempts share."""
 
     database: Path
     folder: Path
+    """Where their models and scores are stored."""
     n_photos: int
     n_placeable: int
+    """Photos in the largest group that verified pairs connect; no model can hold more."""
     cam_from_world: Mapping[int, Float64] = field(default_factory=dict[int, Float64])
+    """Known poses (3, 4) by image id."""
 
 
 def plan(n_photos: int, *, focal_is_known: bool, seed: int = 0) -> list[list[Attempt]]:
@@ -75,7 +76,8 @@ def run_attempts(waves: Sequence[Sequence[Attempt]], task: MappingTask, n_proces
     for wave in waves:
         missing = [attempt for attempt in wave if not score_path(task.folder, attempt.name).exists()]
         done = len(scores) + len(wave) - len(missing)
-        for finished in _run([_job(attempt, task) for attempt in missing], task.folder, n_processes, monitor, done, total):
+        jobs = [_job(attempt, task) for attempt in missing]
+        for finished in _run(jobs, task.folder, n_processes, monitor, done, total):
             if finished.problem:
                 store_score(task.folder, AttemptScore(name=finished.job.name, problem=finished.problem))
         scores += [load_score(score_path(task.folder, attempt.name)) for attempt in wave]
@@ -85,10 +87,17 @@ def run_attempts(waves: Sequence[Sequence[Attempt]], task: MappingTask, n_proces
 
 
 def finish(winner: AttemptScore, task: MappingTask, seed: int, monitor: Monitor) -> AttemptScore:
-    """The winner's score after the last adjustment (`solve.run_finish`); its model is `folder/CHOSEN`."""
+    """The winner's score after the last adjustment (`solve.finish_model`); its model is `folder/CHOSEN`."""
     if not score_path(task.folder, CHOSEN).exists():
-        request = {"name": winner.name, "keep_poses": bool(task.cam_from_world), "seed": seed, **_common(task)}
-        job = WorkerJob(task="finish", name=CHOSEN, folder=task.folder, request=request)
+        request = FinishModel(
+            winner=winner.name,
+            database=task.database,
+            folder=task.folder,
+            n_photos=task.n_photos,
+            seed=seed,
+            keep_poses=bool(task.cam_from_world),
+        )
+        job = WorkerJob(name=CHOSEN, folder=task.folder, request=request)
         for finished in _run([job], task.folder, 1, monitor, 0, 1):
             if finished.problem:
                 raise ResourceError(f"finishing the model failed ({finished.problem}); see {task.folder / CHOSEN}.log")
@@ -124,10 +133,10 @@ def _rivals(models: Sequence[AttemptScore], best: AttemptScore, share: float) ->
 
 
 def _run(
-    jobs: Sequence[WorkerJob], folder: Path, n_processes: int, monitor: Monitor, done: int, total: int
-) -> Iterable[Finished]:
+    jobs: Sequence[WorkerJob[R]], folder: Path, n_processes: int, monitor: Monitor, done: int, total: int
+) -> Iterable[Finished[R]]:
     """The jobs as they end, with progress from `done` of `total` on."""
-    ended: list[Finished] = []
+    ended: list[Finished[R]] = []
 
     def poll() -> None:
         monitor(Progress(stage=STAGE, done=done + len(ended), total=total, message=_standing(folder)))
@@ -137,17 +146,15 @@ def _run(
         yield finished
 
 
-def _job(attempt: Attempt, task: MappingTask) -> WorkerJob:
-    request = {
-        "attempt": {**asdict(attempt), "mapper": attempt.mapper.value},
-        "poses": {str(image_id): pose.tolist() for image_id, pose in task.cam_from_world.items()},
-        **_common(task),
-    }
-    return WorkerJob(task="attempt", name=attempt.name, folder=task.folder, request=request)
-
-
-def _common(task: MappingTask) -> dict[str, object]:
-    return {"database": str(task.database), "folder": str(task.folder), "n_photos": task.n_photos}
+def _job(attempt: Attempt, task: MappingTask) -> WorkerJob[RunAttempt]:
+    request = RunAttempt(
+        attempt=attempt,
+        database=task.database,
+        folder=task.folder,
+        n_photos=task.n_photos,
+        cam_from_world=task.cam_from_world,
+    )
+    return WorkerJob(name=attempt.name, folder=task.folder, request=request)
 
 
 def _standing(folder: Path) -> str:

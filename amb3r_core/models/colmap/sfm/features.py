@@ -4,7 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from amb3r_core.errors import ResourceError
 from amb3r_core.inputs.images import Frame
+from amb3r_core.models.colmap.sfm.requests import ExtractFeatures
 from amb3r_core.models.colmap.sfm.workers import WorkerJob, run_jobs
 from amb3r_core.progress import Monitor, Progress
 from amb3r_core.storage.atomic import written_whole
@@ -26,10 +27,12 @@ PHOTOS_PER_JOB = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureConfig:
-    """max_side_px: photos are shrunk to this longer side first, which bounds memory. max_features: the largest are kept."""
+    """How features are found."""
 
     max_side_px: int = 1600
+    """Photos are shrunk to this longer side first, which bounds memory."""
     max_features: int = 8192
+    """So many of the largest are kept."""
 
     def __post_init__(self) -> None:
         if self.max_side_px < 64 or self.max_features < 100:
@@ -38,15 +41,14 @@ class FeatureConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """Features of one photo at its working size.
-
-    keypoints (K, 4) float32: x, y, scale, orientation, with COLMAP's pixel origin (the centre of the first pixel is 0.5).
-    descriptors (K, 128) uint8. width, height: the working size in pixels.
-    """
+    """Features of one photo at its working size."""
 
     keypoints: NDArray[np.float32]
+    """(K, 4): x, y, scale, orientation, with COLMAP's pixel origin (the centre of the first pixel is 0.5)."""
     descriptors: NDArray[np.uint8]
+    """(K, 128)."""
     width: int
+    """Of the working size, in pixels."""
     height: int
 
     @property
@@ -82,7 +84,7 @@ def find_features(
     for finished in run_jobs(_jobs(frames, paths, missing, config, scratch, poll), n_processes, poll):
         if finished.problem:
             raise ResourceError(f"finding features failed ({finished.problem}); see {finished.job.folder}")
-        done += len(finished.job.request["targets"])
+        done += len(finished.job.request.targets)
     poll()
     return [read_features(path) for path in paths]
 
@@ -102,25 +104,25 @@ def write_features(path: Path, found: Features, scratch: Path) -> None:
         np.savez(partial, keypoints=found.keypoints, descriptors=found.descriptors, size=size)
 
 
-def extract_files(scratch: str, targets: Mapping[str, str], max_features: int) -> None:
-    """Worker task: turns each `NAME.gray.npy` (and `NAME.mask.npy`) of the scratch folder into the file that NAME stands for."""
+def extract_features(request: ExtractFeatures) -> None:
+    """Does in a worker what the request asks for, and removes the pixels it has read."""
     pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
     options = pycolmap.FeatureExtractionOptions()
     options.num_threads = 1
     options.use_gpu = False
-    options.sift.max_num_features = max_features
+    options.sift.max_num_features = request.max_features
     extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
-    for name, target in targets.items():
-        gray_path, mask_path = _pixel_paths(Path(scratch), name)
+    for name, target in request.targets.items():
+        gray_path, mask_path = _pixel_paths(request.scratch, name)
         gray = np.load(gray_path)
-        keypoints, descriptors = _extract(extractor, gray, max_features)
+        keypoints, descriptors = _extract(extractor, gray, request.max_features)
         if mask_path.exists():
             usable = _usable(keypoints, np.load(mask_path))
             keypoints, descriptors = keypoints[usable], descriptors[usable]
             mask_path.unlink()
         height, width = gray.shape
         found = Features(keypoints=keypoints, descriptors=descriptors, width=width, height=height)
-        write_features(Path(target), found, Path(scratch))
+        write_features(target, found, request.scratch)
         gray_path.unlink()
 
 
@@ -131,20 +133,19 @@ def _jobs(
     config: FeatureConfig,
     scratch: Path,
     poll: Callable[[], None],
-) -> Iterator[WorkerJob]:
+) -> Iterator[WorkerJob[ExtractFeatures]]:
     scratch.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(missing), PHOTOS_PER_JOB):
-        targets: dict[str, str] = {}
+        targets: dict[str, Path] = {}
         for index in missing[start : start + PHOTOS_PER_JOB]:
             name = f"{index:06d}"
             _write_pixels(frames[index], working_size(frames[index], config), *_pixel_paths(scratch, name))
-            targets[name] = str(paths[index])
+            targets[name] = paths[index]
             poll()
         yield WorkerJob(
-            task="features",
             name=f"features-{missing[start]}",
             folder=scratch,
-            request={"scratch": str(scratch), "targets": targets, "max_features": config.max_features},
+            request=ExtractFeatures(scratch=scratch, targets=targets, max_features=config.max_features),
         )
 
 

@@ -42,36 +42,35 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchConfig:
-    """How descriptors are matched and pairs verified.
-
-    max_ratio: best over second best distance (Lowe 2004), both ways. max_distance: angle of unit descriptors, radians.
-    max_error_px: to the epipolar line in either photo (or to the homography's point), at the working size.
-    min_inliers: with fewer a pair stays unverified. max_log10_false_alarms: how often, at most, chance may give as many
-    inliers, as a power of ten (a contrario test, Moisan and Stival 2004).
-    """
+    """How descriptors are matched and pairs verified."""
 
     max_ratio: float = 0.8
+    """Best over second best distance (Lowe 2004), both ways."""
     max_distance: float = 0.7
+    """Angle of unit descriptors, radians."""
     max_error_px: float = 4.0
+    """To the epipolar line in either photo (or to the homography's point), at the working size."""
     min_inliers: int = 15
+    """With fewer a pair stays unverified."""
     max_log10_false_alarms: float = -3.0
+    """How often, at most, chance may give as many inliers, as a power of ten (a contrario test, Moisan and Stival 2004)."""
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedPair:
-    """Two photos, first < second, that see the same thing.
-
-    matches (K, 2): feature indices in both that agree on one geometry. matrices: `F` or `E` or `H`, whichever `kind` tells.
-    n_putative: matches by descriptor alone.
-    """
+    """Two photos, first < second, that see the same thing."""
 
     first: int
     second: int
     matches: Matches
+    """(K, 2): feature indices in both that agree on one geometry."""
     kind: int
+    """Which geometry it is: a value of `pycolmap.TwoViewGeometryConfiguration`."""
     matrices: Mapping[str, Float64]
+    """`F` or `E` or `H`, whichever `kind` tells."""
     n_putative: int
+    """Matches by descriptor alone."""
 
     def to_colmap(self) -> pycolmap.TwoViewGeometry:
         geometry = pycolmap.TwoViewGeometry()
@@ -208,11 +207,14 @@ def match_descriptors(first: NDArray[np.uint8], second: NDArray[np.uint8], confi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """How wrong matches behave: the probability that one fits a model, and how many models how few matches define."""
+    """How wrong matches behave."""
 
     probability: float
+    """That one fits a model."""
     n_sample: int
+    """So few matches define a model."""
     n_models: int
+    """So many models are defined by them."""
 
 
 def log10_false_alarms(n_inliers: int, n_matches: int, chance: Chance) -> float:

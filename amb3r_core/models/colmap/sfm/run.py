@@ -19,8 +19,9 @@ from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features, featu
 from amb3r_core.models.colmap.sfm.mapping import Float64
 from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair, match_pairs
 from amb3r_core.models.colmap.sfm.pairing import choose_pairs
+from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper
 from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
-from amb3r_core.models.colmap.sfm.solve import CHOSEN, Attempt, Mapper, model_path
+from amb3r_core.models.colmap.sfm.solve import CHOSEN, model_path
 from amb3r_core.models.colmap.sfm.sparse import SparseModel
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.conventions import invert
@@ -30,17 +31,18 @@ FEATURES = "features"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparseConfig:
-    """Options of structure from motion.
-
-    is_ordered: the photos are frames of one video, in order. n_processes: worker processes at a time; the result does not
-    depend on it. seed: of every random draw.
-    """
+    """Options of structure from motion."""
 
     is_ordered: bool = False
+    """The photos are frames of one video, in order."""
     seed: int = 0
+    """Of every random draw."""
     n_processes: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    """Worker processes at a time; the result does not depend on it."""
     max_side_px: int = 1600
+    """Photos are shrunk to this longer side before features are found."""
     max_features: int | None = None
+    """Features per photo; None: as many as `default_max_features` says."""
     match: MatchConfig = field(default_factory=MatchConfig)
 
     def feature_config(self, n_photos: int) -> FeatureConfig:
@@ -56,10 +58,12 @@ def default_max_features(n_photos: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SharedWork:
-    """What all sets of one job's photos share: the folder of their features, and the matches of the pairs seen last."""
+    """What all sets of one job's photos share."""
 
     features: Path
+    """The folder of their features."""
     matches: PairMemory = field(default_factory=PairMemory)
+    """Those of the pairs seen last."""
 
 
 def reconstruct_sparse(
@@ -82,6 +86,28 @@ def reconstruct_sparse(
     config, shared = config or SparseConfig(), shared or SharedWork(scratch / FEATURES)
     if len(frames) < 2:
         raise InputError(f"{len(frames)} photo given: this model needs at least two that see the same things")
+    matched = _matched(frames, config, scratch, shared, monitor)
+    features, cameras, pairs = matched.features, matched.cameras, matched.pairs
+    task = _mapping_task(frames, matched, scratch)
+    scores = attempts.run_attempts(_waves(task, cameras, pairs, config.seed), task, config.n_processes, monitor)
+    winner = attempts.choose(scores, len(frames))
+    if winner is None:
+        raise RegistrationError(_nothing_placed(features, pairs))
+    final = attempts.finish(winner, task, config.seed, monitor)
+    model = pycolmap.Reconstruction(model_path(task.folder, CHOSEN))
+    return to_sparse(model, frames, features, pairs, cameras, replace(final, name=winner.name), scores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """What was found in the photos, before any of them is placed."""
+
+    features: list[Features]
+    cameras: list[pycolmap.Camera]
+    pairs: list[VerifiedPair]
+
+
+def _matched(frames: Sequence[Frame], config: SparseConfig, scratch: Path, shared: SharedWork, monitor: Monitor) -> _Matched:
     wanted = config.feature_config(len(frames))
     paths = [feature_path(shared.features, frame, wanted) for frame in frames]
     features = find_features(frames, paths, wanted, scratch / "pixels", config.n_processes, monitor)
@@ -96,24 +122,21 @@ def reconstruct_sparse(
         names=[path.stem for path in paths],
         memory=shared.matches,
     )
-    database = scratch / "database.db"
-    write_database(database, [frame.name for frame in frames], cameras, features, pairs)
-    folder = scratch / "attempts"
+    return _Matched(features, cameras, pairs)
+
+
+def _mapping_task(frames: Sequence[Frame], matched: _Matched, scratch: Path) -> attempts.MappingTask:
+    """What all attempts share, with the database written."""
+    database, folder = scratch / "database.db", scratch / "attempts"
+    write_database(database, [frame.name for frame in frames], matched.cameras, matched.features, matched.pairs)
     folder.mkdir(exist_ok=True)
-    task = attempts.MappingTask(
+    return attempts.MappingTask(
         database=database,
         folder=folder,
         n_photos=len(frames),
-        n_placeable=largest_group(len(frames), pairs),
-        cam_from_world=_known_poses(frames, pairs),
+        n_placeable=largest_group(len(frames), matched.pairs),
+        cam_from_world=_known_poses(frames, matched.pairs),
     )
-    scores = attempts.run_attempts(_waves(task, cameras, pairs, config.seed), task, config.n_processes, monitor)
-    winner = attempts.choose(scores, len(frames))
-    if winner is None:
-        raise RegistrationError(_nothing_placed(features, pairs))
-    final = attempts.finish(winner, task, config.seed, monitor)
-    model = pycolmap.Reconstruction(model_path(folder, CHOSEN))
-    return to_sparse(model, frames, features, pairs, cameras, replace(final, name=winner.name), scores)
 
 
 def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:

@@ -5,9 +5,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,9 @@ import pycolmap
 
 from amb3r_core.models.colmap.sfm import mapping
 from amb3r_core.models.colmap.sfm.cameras import is_known
+from amb3r_core.models.colmap.sfm.json_records import from_json, to_json
 from amb3r_core.models.colmap.sfm.mapping import Tuning
+from amb3r_core.models.colmap.sfm.requests import Attempt, FinishModel, Mapper, RunAttempt
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore
 from amb3r_core.storage.atomic import write_text_whole
 
@@ -37,61 +37,34 @@ MIN_PHOTOS_FOR_DISTORTION = 4
 MIN_PHOTOS_FOR_FOCAL = 3
 
 
-class Mapper(Enum):
-    INCREMENTAL = "incremental"
-    GLOBAL = "global"
-    PAIR = "pair"
-    POSED = "posed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One way to a model.
-
-    calibrate: estimate unknown focal lengths from the view graph first. focal_ratio: start unknown cameras at this focal
-    length over the longer side. holds_lens: focal length and distortion stay as they start until all photos are placed, and
-    for good where freeing them explains nothing more. is_relaxed: thresholds for few or wide-baseline views.
-    """
-
-    name: str
-    mapper: Mapper
-    calibrate: bool = False
-    focal_ratio: float | None = None
-    holds_lens: bool = False
-    is_relaxed: bool = False
-    seed: int = 0
-
-
-def run_attempt(
-    attempt: dict[str, object], database: str, folder: str, n_photos: int, poses: Mapping[str, list[list[float]]]
-) -> None:
-    """Worker task: maps, polishes, scores, and stores the model as `folder/name` and its score as `folder/name.json`."""
+def run_attempt(request: RunAttempt) -> None:
+    """Maps, polishes, scores, and stores the model as `folder/name` and its score as `folder/name.json`, in a worker."""
     pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
-    spec = Attempt(**{**attempt, "mapper": Mapper(attempt["mapper"])})  # pyright: ignore[reportArgumentType]
-    work = Path(folder) / f"{spec.name}.work"
+    attempt, folder = request.attempt, request.folder
+    work = folder / f"{attempt.name}.work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    own_database = Path(shutil.copy(database, work / "database.db"))
-    model = _map(spec, own_database, work, n_photos, {int(key): np.array(pose) for key, pose in poses.items()})
+    own_database = Path(shutil.copy(request.database, work / "database.db"))
+    model = _map(request, own_database, work)
     if model is None:
-        store_score(Path(folder), AttemptScore(name=spec.name, problem="no initial pair of photos could be found"))
+        store_score(folder, AttemptScore(name=attempt.name, problem="no initial pair of photos could be found"))
     else:
         # The common database, not the attempt's own: calibration drops matches, and supports must be comparable.
-        model = _polished(spec, Path(database), model, n_photos)
-        store_model(Path(folder), spec.name, model)
-        store_score(Path(folder), _score(spec.name, model))
+        model = _polished(attempt, request.database, model, request.n_photos)
+        store_model(folder, attempt.name, model)
+        store_score(folder, _score(attempt.name, model))
     shutil.rmtree(work)
 
 
-def _polished(spec: Attempt, database: Path, model: pycolmap.Reconstruction, n_photos: int) -> pycolmap.Reconstruction:
+def _polished(attempt: Attempt, database: Path, model: pycolmap.Reconstruction, n_photos: int) -> pycolmap.Reconstruction:
     """The model after the polish that all attempts share.
 
     From little parallax a free focal length wanders off, and takes the model along. Held at a usual value it leaves a model from
     which it can be freed; where that explains no more, the usual value is likelier than what it wandered to.
     """
-    free = _polish_tuning(spec.seed, n_photos)
-    if not spec.holds_lens:
-        return mapping.polish(database, model, free, keep_poses=spec.mapper is Mapper.POSED)
+    free = _polish_tuning(attempt.seed, n_photos)
+    if not attempt.holds_lens:
+        return mapping.polish(database, model, free, keep_poses=attempt.mapper is Mapper.POSED)
     mapping.polish(database, model, _held(free))
     freed = mapping.polish(database, pycolmap.Reconstruction(model), free)
     loses_photos = freed.num_reg_images() < model.num_reg_images()
@@ -102,23 +75,24 @@ def _held(tuning: Tuning) -> Tuning:
     return replace(tuning, refine_focal=False, refine_distortion=False)
 
 
-def run_finish(name: str, keep_poses: bool, database: str, folder: str, n_photos: int, seed: int) -> None:
-    """Worker task: stores the attempt `name` as `folder/chosen`, after the steps that only the winner is worth.
+def finish_model(request: FinishModel) -> None:
+    """Stores the winner as `folder/chosen`, after the steps that only it is worth, in a worker.
 
     Where every photo sees enough points in three views, those of two are left out: nothing but one epipolar line checks
     them. And distortion goes when it moves no pixel visibly or explains nothing more. With few views models with and without
     often explain equally much; a free coefficient then does less harm to poses than a wrong zero.
     """
     pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
-    model = pycolmap.Reconstruction(model_path(Path(folder), name))
-    tuning = _polish_tuning(seed, n_photos)
+    database, keep_poses = request.database, request.keep_poses
+    model = pycolmap.Reconstruction(model_path(request.folder, request.winner))
+    tuning = _polish_tuning(request.seed, request.n_photos)
     if mapping.multi_view_observations(model) >= ENOUGH_MULTI_VIEW_POINTS:
         tuning = replace(tuning, use_two_view_tracks=False)
         mapping.drop_two_view_points(model)
-        mapping.polish(Path(database), model, tuning, keep_poses=keep_poses)
-    model = _simplest(Path(database), model, tuning, keep_poses=keep_poses)
-    store_model(Path(folder), CHOSEN, model)
-    store_score(Path(folder), _score(CHOSEN, model))
+        mapping.polish(database, model, tuning, keep_poses=keep_poses)
+    model = _simplest(database, model, tuning, keep_poses=keep_poses)
+    store_model(request.folder, CHOSEN, model)
+    store_score(request.folder, _score(CHOSEN, model))
 
 
 def _simplest(database: Path, model: pycolmap.Reconstruction, tuning: Tuning, *, keep_poses: bool) -> pycolmap.Reconstruction:
@@ -136,24 +110,24 @@ def _simplest(database: Path, model: pycolmap.Reconstruction, tuning: Tuning, *,
     return plain
 
 
-def _map(
-    spec: Attempt, database: Path, work: Path, n_photos: int, poses: Mapping[int, mapping.Float64]
-) -> pycolmap.Reconstruction | None:
-    if spec.mapper is Mapper.POSED:
-        return mapping.posed_model(database, poses)
-    if spec.focal_ratio is not None:
-        _set_focal(database, spec.focal_ratio, is_held=spec.holds_lens)
-    if spec.calibrate:
-        mapping.calibrate_view_graph(database, spec.seed)
-    refine = _polish_tuning(spec.seed, n_photos)
-    if spec.holds_lens:
+def _map(request: RunAttempt, database: Path, work: Path) -> pycolmap.Reconstruction | None:
+    """The model of the attempt's mapper from a database that it may change; None where it fails."""
+    attempt = request.attempt
+    if attempt.mapper is Mapper.POSED:
+        return mapping.posed_model(database, request.cam_from_world)
+    if attempt.focal_ratio is not None:
+        _set_focal(database, attempt.focal_ratio, is_held=attempt.holds_lens)
+    if attempt.calibrate:
+        mapping.calibrate_view_graph(database, attempt.seed)
+    refine = _polish_tuning(attempt.seed, request.n_photos)
+    if attempt.holds_lens:
         refine = _held(refine)
-    if spec.mapper is Mapper.PAIR:
+    if attempt.mapper is Mapper.PAIR:
         return mapping.pair_model(database, refine)
-    if spec.mapper is Mapper.GLOBAL:
+    if attempt.mapper is Mapper.GLOBAL:
         return mapping.run_global(database, work, refine)
-    if not spec.is_relaxed:
-        refine = Tuning(seed=spec.seed, refine_focal=refine.refine_focal, refine_distortion=refine.refine_distortion)
+    if not attempt.is_relaxed:
+        refine = Tuning(seed=attempt.seed, refine_focal=refine.refine_focal, refine_distortion=refine.refine_distortion)
     return mapping.run_incremental(database, work, refine, _Counter(work.with_suffix(".count")))
 
 
@@ -231,11 +205,11 @@ def score_path(folder: Path, name: str) -> Path:
 
 
 def store_score(folder: Path, score: AttemptScore) -> None:
-    write_text_whole(score_path(folder, score.name), json.dumps(asdict(score)))
+    write_text_whole(score_path(folder, score.name), json.dumps(to_json(score)))
 
 
 def load_score(path: Path) -> AttemptScore:
-    return AttemptScore(**json.loads(path.read_text()))
+    return from_json(AttemptScore, json.loads(path.read_text()))
 
 
 def store_model(folder: Path, name: str, model: pycolmap.Reconstruction) -> None:

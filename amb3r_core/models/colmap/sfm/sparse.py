@@ -12,10 +12,12 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observations:
-    """What one view sees: point_index (K,) into the model's points; pixels (K, 2), x and y in the original photo."""
+    """What one view sees of the points."""
 
     point_index: NDArray[np.int64]
+    """(K,) into the model's points."""
     pixels: Float64
+    """(K, 2): x and y in the original photo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,32 +40,38 @@ class SparseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptScore:
-    """One attempt's standing. support: how many constraints it explains (`mapping.support`); problem: why it gave no model."""
+    """One attempt's standing."""
 
     name: str
     n_registered: int = 0
     n_points: int = 0
     n_observations: int = 0
     mean_error_px: float = 0.0
+    """Of reprojection, at the working size."""
     focal_ratio: float = 0.0
+    """Median focal length over the longer side of the cameras that were not known; 0 when all were."""
     support: float = 0.0
+    """How many constraints it explains (`mapping.support`)."""
     problem: str = ""
+    """Why it gave no model, else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparseModel:
-    """The chosen model: one view per photo, in the photos' order.
-
-    points (M, 3) in the world of the poses, whose scale is arbitrary unless poses were given. track_lengths (M,): how many
-    views see each. mean_error_px: of reprojection, at the working size. chosen: the attempt that won; attempts: all of them.
-    """
+    """The chosen model."""
 
     views: tuple[SparseView, ...]
+    """One per photo, in the photos' order."""
     points: Float64
+    """(M, 3) in the world of the poses, whose scale is arbitrary unless poses were given."""
     track_lengths: NDArray[np.int64]
+    """(M,): how many views see each point."""
     mean_error_px: float
+    """Of reprojection, at the working size."""
     chosen: str
+    """The attempt that won."""
     attempts: tuple[AttemptScore, ...]
+    """All of them."""
 
     def __post_init__(self) -> None:
         if self.points.ndim != 2 or self.points.shape[1] != 3 or self.track_lengths.shape != (len(self.points),):

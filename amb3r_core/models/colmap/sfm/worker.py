@@ -1,29 +1,28 @@
 """The program a worker process runs: `python -m amb3r_core.models.colmap.sfm.worker REQUEST.json`."""
 
-import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-from amb3r_core.models.colmap.sfm import features, solve
+from amb3r_core.models.colmap.sfm.features import extract_features
+from amb3r_core.models.colmap.sfm.requests import ExtractFeatures, FinishModel, RunAttempt, read_request
+from amb3r_core.models.colmap.sfm.solve import finish_model, run_attempt
 
-TASKS: Mapping[str, Callable[..., None]] = {
-    "features": features.extract_files,
-    "attempt": solve.run_attempt,
-    "finish": solve.run_finish,
-}
 ORPHAN_EXIT_CODE = 3
 STANDARD_INPUT = 0
 
 
 def main(request_path: str) -> None:
-    """Runs the task the request names, with the arguments it holds."""
+    """Does what the request in this file asks for."""
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    request: dict[str, Any] = json.loads(Path(request_path).read_text())
-    TASKS[request["task"]](**request["arguments"])
+    match read_request(Path(request_path).read_text()):
+        case ExtractFeatures() as request:
+            extract_features(request)
+        case RunAttempt() as request:
+            run_attempt(request)
+        case FinishModel() as request:
+            finish_model(request)
 
 
 def _exit_with_parent() -> None:

@@ -4,17 +4,19 @@ A process of its own for each job makes the work repeatable (one thread, its own
 cores, survives a crash inside the library, and can be stopped at once. A worker ends when its parent does.
 """
 
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from amb3r_core.errors import ResourceError
+from amb3r_core.models.colmap.sfm.requests import Request, request_text
+
+R = TypeVar("R", bound=Request)
 
 POLL_INTERVAL_S = 0.05
 PACKAGE_PARENT = Path(__file__).resolve().parents[4]
@@ -23,26 +25,28 @@ OUT_OF_MEMORY_SIGNAL = -9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerJob:
-    """One call of a task in `worker.TASKS`. request: its arguments, as JSON. folder: where it writes and logs."""
+class WorkerJob(Generic[R]):
+    """One request for a worker process."""
 
-    task: str
     name: str
+    """Of its files in the folder."""
     folder: Path
-    request: Mapping[str, Any]
+    """Where its request and its log are written."""
+    request: R
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """A job that ended. problem: empty, or one line saying how it failed."""
+class Finished(Generic[R]):
+    """A job that ended."""
 
-    job: WorkerJob
+    job: WorkerJob[R]
     problem: str
+    """Empty, or one line saying how it failed."""
 
 
 @dataclass(slots=True)
-class _Running:
-    job: WorkerJob
+class _Running(Generic[R]):
+    job: WorkerJob[R]
     process: subprocess.Popen[bytes]
     log: Path = field(init=False)
 
@@ -50,14 +54,14 @@ class _Running:
         self.log = _log_path(self.job)
 
 
-def run_jobs(jobs: Iterable[WorkerJob], n_processes: int, poll: Callable[[], None]) -> Iterator[Finished]:
+def run_jobs(jobs: Iterable[WorkerJob[R]], n_processes: int, poll: Callable[[], None]) -> Iterator[Finished[R]]:
     """Runs the jobs, `n_processes` at a time, and yields each as it ends (in no fixed order).
 
     `jobs` is consumed only as processes become free. `poll` is called a few times a second and may raise to stop everything;
     closing the iterator stops everything too.
     """
     waiting = iter(jobs)
-    running: list[_Running] = []
+    running: list[_Running[R]] = []
     exhausted = False
     try:
         while running or not exhausted:
@@ -76,10 +80,10 @@ def run_jobs(jobs: Iterable[WorkerJob], n_processes: int, poll: Callable[[], Non
             _stop(entry)
 
 
-def _start(job: WorkerJob) -> _Running:
+def _start(job: WorkerJob[R]) -> _Running[R]:
     job.folder.mkdir(parents=True, exist_ok=True)
     request = job.folder / f"{job.name}.request.json"
-    request.write_text(json.dumps({"task": job.task, "arguments": dict(job.request)}))
+    request.write_text(request_text(job.request))
     paths = [str(PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])]
     with _log_path(job).open("wb") as log:
         process = subprocess.Popen(
@@ -93,7 +97,7 @@ def _start(job: WorkerJob) -> _Running:
     return _Running(job, process)
 
 
-def _finish(entry: _Running) -> Finished:
+def _finish(entry: _Running[R]) -> Finished[R]:
     code = entry.process.wait()
     if entry.process.stdin is not None:
         entry.process.stdin.close()
@@ -106,14 +110,14 @@ def _finish(entry: _Running) -> Finished:
     return Finished(job=entry.job, problem=f"exit code {code}: {_last_line(entry.log)}")
 
 
-def _stop(entry: _Running) -> None:
+def _stop(entry: _Running[R]) -> None:
     entry.process.kill()
     entry.process.wait()
     if entry.process.stdin is not None:
         entry.process.stdin.close()
 
 
-def _log_path(job: WorkerJob) -> Path:
+def _log_path(job: WorkerJob[R]) -> Path:
     return job.folder / f"{job.name}.log"
 
 

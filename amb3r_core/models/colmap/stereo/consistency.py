@@ -11,10 +11,12 @@ from amb3r_core.models.colmap.stereo.cost import PlaneWarp
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How many neighbours confirm each depth of a view, and how many look through its point at something farther. Both (h, w)."""
+    """What the neighbours say of each depth of a view."""
 
     support: Tensor
+    """(h, w): how many neighbours confirm it."""
     conflict: Tensor
+    """(h, w): how many look through its point at something farther."""
 
 
 def agreement(

@@ -22,14 +22,12 @@ RANK_WEIGHTS = (0.5, 0.3, 0.2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneWarp:
-    """The map from reference pixels and inverse depths to one neighbour's normalised sampling coordinates.
-
-    `origin` (3, h, w): homogeneous coordinates at infinity, the third being the ratio of depths;
-    `step` (3,): what a unit of inverse depth adds.
-    """
+    """The map from reference pixels and inverse depths to one neighbour's normalised sampling coordinates."""
 
     origin: Tensor
+    """(3, h, w): homogeneous coordinates at infinity, the third being the ratio of depths."""
     step: Tensor
+    """(3,): what a unit of inverse depth adds."""
 
     def depth_ratio(self, inverse_depth: Tensor) -> Tensor:
         """The depth in the neighbour over the depth in the reference view, for an inverse depth (h, w)."""

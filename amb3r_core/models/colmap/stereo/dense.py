@@ -1,7 +1,7 @@
 """Dense depth and confidence from images with known cameras, without learned weights.
 
 Each view is swept with planes over its best neighbours at half size (windows of three sizes at once) and the sweep is
-aggregated semi-globally; a second sweep adds what the neighbours' depth says. The answer is checked against the neighbours' depth
+aggregated semi-globally; a second sweep adds what the neighbours' depth says. The result is checked against the neighbours' depth
 and refined at full size.
 `benchmarks/dense_methods.py` compares it with other ways.
 """
@@ -29,41 +29,49 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StereoConfig:
-    """Settings of the multi-view stereo.
-
-    `level_weights`: how much windows at 1/2, 1/4, ... of the image's size count; `window_radius` is in pixels of each.
-    `noise`: the camera's grey noise on a scale of 1; flatter windows do not match. `small_jump`, `large_jump`: prices of depth
-    changes against a similarity of 1, the larger halved where grey levels change by `edge` per pixel. `evidence`: what a
-    neighbour's depth of full trust is worth in the second sweep, against the same; `evidence_tolerance`: relative error within
-    which it counts; `evidence_half`: the score of half trust. `min_hypotheses`,
-    `max_hypotheses`: planes swept; between them one per half-size pixel of parallax. `tolerance`: relative error at which two
-    views' depths still agree. `unconfirmed`: what a depth counts that no other view confirms. `jump_radius` (half-size pixels),
-    `jump_ratio`: so near a depth jump of such a factor the confidence is cut to `jump_factor`. `refine_*`: the final search at
-    full size goes `refine_steps` either way, over three quarters of a hypothesis, with windows of `refine_radius`.
-    `confidence_scale`: the score at which a depth is as likely right as wrong.
-    """
+    """Settings of the multi-view stereo. Prices of depth changes and votes count against a similarity of 1."""
 
     neighbours: NeighbourConfig = field(default_factory=NeighbourConfig)
     level_weights: tuple[float, ...] = (0.6, 0.3, 0.1)
+    """How much windows at 1/2, 1/4, ... of the image's size count."""
     window_radius: int = 2
+    """In pixels of each level."""
     noise: float = 0.005
+    """The camera's grey noise on a scale of 1; flatter windows do not match."""
     small_jump: float = 0.1
+    """Price of a depth change by one hypothesis."""
     large_jump: float = 5.0
+    """Price of a larger change of depth, on top of the small one."""
     edge: float = 0.1
+    """The change of grey level per pixel at which the price of a large jump is halved."""
     evidence: float = 0.3
+    """What a neighbour's depth of full trust is worth in the second sweep; 0: there is none."""
     evidence_tolerance: float = 0.02
+    """Relative error within which a neighbour's depth counts."""
     evidence_half: float = 0.5
+    """The score of half trust."""
     min_hypotheses: int = 32
+    """Fewest planes swept."""
     max_hypotheses: int = 64
+    """Most planes swept; between the two one per half-size pixel of parallax."""
     tolerance: float = 0.03
+    """Relative error at which two views' depths still agree."""
     unconfirmed: float = 0.1
+    """What a depth counts that no other view confirms."""
     jump_radius: int = 8
+    """So near a depth jump, in half-size pixels, the confidence is cut."""
     jump_ratio: float = 1.18
+    """Depths that differ by such a factor make a jump."""
     jump_factor: float = 0.3
+    """What the confidence near a jump is multiplied by."""
     refine_steps: int = 3
+    """The final search at full size goes so many steps either way, over three quarters of a hypothesis; 0: there is none."""
     refine_radius: int = 3
+    """Of the windows of the final search."""
     refine_stiffness: float = 0.3
+    """What the final search loses in similarity at its farthest step."""
     confidence_scale: float = 0.15
+    """The score at which a depth is as likely right as wrong."""
 
     def __post_init__(self) -> None:
         if not 3 <= self.min_hypotheses <= self.max_hypotheses:
@@ -74,10 +82,12 @@ class StereoConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """All views at one size: normalised grey (N, h, w) and intrinsics (N, 3, 3)."""
+    """All views at one size."""
 
     images: list[Tensor]
+    """N times normalised grey (h, w)."""
     intrinsics: Tensor
+    """(N, 3, 3)."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -86,11 +96,14 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """A view's depth at half size before it is checked: inverse depth and margin (h, w); `step` between hypotheses."""
+    """A view's depth at half size before it is checked."""
 
     inverse_depth: Tensor
+    """(h, w)."""
     margin: Tensor
+    """(h, w): how much dearer any other depth would be."""
     step: float
+    """Between hypotheses, in inverse depth."""
 
 
 class Stereo:
@@ -221,7 +234,7 @@ class Stereo:
             start, images[0], images[1:], warps, spacing, config.refine_steps, config.refine_radius, config.refine_stiffness
         )
 
-    def answer(self, view: int, sweeps: list[Sweep]) -> tuple[Tensor, Tensor]:
+    def depth_and_confidence(self, view: int, sweeps: list[Sweep]) -> tuple[Tensor, Tensor]:
         """A view's depth and confidence at full size, both (H, W)."""
         known = self.valid[view]
         if not self.neighbours[view]:
@@ -280,8 +293,8 @@ def _densify(pixels: Tensor, valid: Tensor, scene: SparseScene, config: StereoCo
         again = map_views(lambda view: stereo.sweep_again(view, first, trust), n_views, pixels.device)
         sweeps = _watched(again, n_views, 1, "matching with the neighbours' depth", monitor)
     depth, confidence = torch.zeros(valid.shape, device=pixels.device), torch.ones(valid.shape, device=pixels.device)
-    for view, answer in enumerate(map_views(lambda view: stereo.answer(view, sweeps), n_views, pixels.device)):
-        depth[view], confidence[view] = answer
+    for view, maps in enumerate(map_views(lambda view: stereo.depth_and_confidence(view, sweeps), n_views, pixels.device)):
+        depth[view], confidence[view] = maps
         monitor(Progress(stage=STAGE, done=2 * n_views + view + 1, total=ROUNDS * n_views, message="refining"))
     return depth, confidence
 

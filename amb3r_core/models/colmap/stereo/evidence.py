@@ -18,10 +18,12 @@ _REACH = (-1, 0, 1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Hypotheses:
-    """The swept planes: `count` inverse depths from `low`, `step` apart."""
+    """The swept planes, evenly spaced in inverse depth."""
 
     low: float
+    """The least inverse depth."""
     step: float
+    """From one plane to the next."""
     count: int
 
     def planes(self, device: torch.device) -> Tensor:

@@ -8,32 +8,35 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeighbourConfig:
-    """How neighbours are scored.
-
-    `best_angle_deg`: the viewing angle between two rays to one point that serves matching best: enough parallax for precision and
-    little enough for windows to look alike. `narrow_spread`, `wide_spread`: the factors in angle at which the score falls to 0.6.
-    """
+    """How neighbours are scored."""
 
     count: int = 6
+    """So many a view has at most."""
     best_angle_deg: float = 8.0
+    """The angle between two rays to one point that serves matching best: enough parallax for precision and little enough for
+    windows to look alike."""
     narrow_spread: float = 2.5
+    """The factor below the best angle at which the score falls to 0.6."""
     wide_spread: float = 2.0
+    """The factor above the best angle at which the score falls to 0.6."""
     min_score: float = 0.02
+    """A view that scores less is no neighbour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparseScene:
-    """Cameras and what was triangulated with them.
-
-    intrinsics (N, 3, 3) and cam_to_world (N, 4, 4) in float64 for images of `size` (h, w); points (M, 3) in float64;
-    observed: for each view the indices of the points it sees.
-    """
+    """Cameras and what was triangulated with them."""
 
     intrinsics: Tensor
+    """(N, 3, 3) float64."""
     cam_to_world: Tensor
+    """(N, 4, 4) float64."""
     size: tuple[int, int]
+    """(h, w) of the images."""
     points: Tensor
+    """(M, 3) float64."""
     observed: tuple[Tensor, ...]
+    """For each view the indices of the points it sees."""
 
 
 def project(points: Tensor, intrinsics: Tensor, cam_to_world: Tensor) -> tuple[Tensor, Tensor]:

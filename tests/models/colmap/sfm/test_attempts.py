@@ -3,7 +3,7 @@
 import pytest
 
 from amb3r_core.models.colmap.sfm.attempts import choose, is_settled, plan
-from amb3r_core.models.colmap.sfm.solve import Mapper
+from amb3r_core.models.colmap.sfm.requests import Mapper
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore
 
 

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.features import (
     FeatureConfig,
-    extract_files,
+    extract_features,
     feature_path,
     find_features,
     read_features,
     working_size,
 )
+from amb3r_core.models.colmap.sfm.requests import ExtractFeatures
 from amb3r_core.progress import Cancelled, Progress, silent
 from tests.models.colmap import posed_photos as scene
 
@@ -38,7 +39,7 @@ def extract(folder: Path, gray: NDArray[np.uint8], mask: NDArray[np.bool_] | Non
     if mask is not None:
         np.save(folder / "p.mask.npy", mask)
     target = folder / "features" / "p.npz"
-    extract_files(str(folder), {"p": str(target)}, max_features)
+    extract_features(ExtractFeatures(scratch=folder, targets={"p": target}, max_features=max_features))
     return read_features(target)
 
 

@@ -1,6 +1,5 @@
 """Support tells a good model from a bad one, without ground truth."""
 
-from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from amb3r_core.models.colmap.sfm import mapping
 from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
 from amb3r_core.models.colmap.sfm.database import write_database
 from amb3r_core.models.colmap.sfm.matching import MatchConfig, match_pair
-from amb3r_core.models.colmap.sfm.solve import Attempt, Mapper, model_path, run_attempt
+from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper, RunAttempt
+from amb3r_core.models.colmap.sfm.solve import model_path, run_attempt
 from amb3r_core.scene.conventions import invert
 from tests.models.colmap import posed_photos as scene
 
@@ -76,7 +76,7 @@ def held_focal_px(folder: Path, step_deg: float, focal_ratio: float) -> float:
     pairs = [match_pair(features, cameras, pair, MatchConfig()) for pair in combinations(range(6), 2)]
     write_database(folder / "database.db", list("012345"), cameras, features, [pair for pair in pairs if pair is not None])
     spec = Attempt(name="held", mapper=Mapper.INCREMENTAL, focal_ratio=focal_ratio, holds_lens=True, is_relaxed=True)
-    run_attempt({**asdict(spec), "mapper": spec.mapper.value}, str(folder / "database.db"), str(folder), 6, {})
+    run_attempt(RunAttempt(attempt=spec, database=folder / "database.db", folder=folder, n_photos=6))
     model = pycolmap.Reconstruction(model_path(folder, "held"))
     assert model.num_reg_images() == 6
     return model.camera(1).focal_length
