@@ -45,7 +45,9 @@ from amb3r_core.models.amb3r.dense import Fusion, Pyramid
 from amb3r_core.models.amb3r.memory import Load, estimate
 from amb3r_core.models.amb3r.model import ANSWER
 from amb3r_core.models.amb3r.precision import set_dtype
-from amb3r_core.models.amb3r.weights import WeightsRecord, load_weights, save_weights
+from amb3r_core.models.amb3r.weights import WeightsRecord, load_weights
+from amb3r_core.models.amb3r.weights_files import write_safetensors
+from amb3r_core.progress import silent
 from tests.golden import build
 from tests.synthetic_weights import synthetic_images
 
@@ -127,7 +129,7 @@ def _print_memory(most: int, config: ModelConfig, images: Tensor, dtype: torch.d
 
 def make_weights(path: Path) -> None:
     """Writes synthetic weights of the published size."""
-    save_weights(build(LARGE), path)
+    write_safetensors(path, build(LARGE).state_dict(), silent)
 
 
 def run(arguments: argparse.Namespace, name: str, weights: Path, folder: Path) -> None:

@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from amb3r_core.inputs.images import Frame
-from amb3r_core.jobs.job import Job, run_job
+from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.options import PipelineName, ReconstructOptions
 from amb3r_core.pipelines.sfm.run import run_sfm
 from amb3r_core.pipelines.vo.run import VisualOdometry, VoConfig, run_vo
@@ -106,7 +106,8 @@ def real(scene: Path, pipeline: PipelineName, model: str, work: Path) -> None:
     """Pose accuracy of a pipeline with a real model; the wall seconds are those of this start alone."""
     options = ReconstructOptions(model=model, pipeline=pipeline)
     started = time.perf_counter()
-    result = run_job(Job(inputs=[scene / "images"], options=options, work=work, keep=None), silent)
+    with reconstructed(ReconstructionJob(groups=[[scene / "images"]], options=options, beside=work), silent) as result:
+        pass
     print(f"{scene.name}, {model}: {time.perf_counter() - started:.0f} s")
     print(*result.provenance.notes, sep="\n")
     print(score_poses(result, scene))

@@ -1,11 +1,11 @@
-"""Photos in: found, checked, ordered, decoded upright, and resized into one grid for a model."""
+"""Photos in: found, checked, ordered, and decoded upright on demand."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,25 +30,28 @@ MAX_NAMED_FILES = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """One photo or video frame, decoded on demand.
-
-    name: unique, forward slashes. width, height: of the upright image. decode: upright RGB (H, W, 3) uint8.
-    decode_mask: bool (H, W), True = use; None when nothing is masked. path: the file it came from; is_upright_file: hosts
-    can use that file as it is.
-    camera: known pinhole of the upright image. cam_to_world: known pose. facts: what EXIF tells.
-    """
+    """One photo or video frame, decoded on demand."""
 
     name: str
+    """Unique, with forward slashes."""
     width: int
+    """Of the upright image, in pixels."""
     height: int
     decode: Callable[[], UInt8]
+    """Gives upright RGB (H, W, 3) uint8."""
     decode_mask: Callable[[], NDArray[np.bool_]] | None = None
+    """Gives bool (H, W), True = use; None when nothing is masked."""
     path: Path | None = None
+    """The file it came from."""
     mask_path: Path | None = None
     is_upright_file: bool = False
+    """Hosts can use the file as it is."""
     camera: PinholeCamera | None = None
+    """Known pinhole of the upright image."""
     cam_to_world: Float64 | None = None
+    """Known pose (4, 4)."""
     facts: PhotoFacts = field(default_factory=PhotoFacts)
+    """What EXIF tells."""
     timestamp_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -63,23 +66,13 @@ class Frame:
         return self.facts.gps
 
 
-class ImageSource(Protocol):
-    """A sequence of frames. `is_ordered`: frames of one video or walk, in the order they were taken."""
-
-    @property
-    def is_ordered(self) -> bool: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Frame: ...
-
-
 @dataclass(frozen=True)
 class FrameList:
     """Frames that are at hand."""
 
     frames: tuple[Frame, ...]
     is_ordered: bool = False
+    """Frames of one video or walk, in the order they were taken."""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -135,17 +128,25 @@ def open_photos(
     bad_files: BadFiles = "stop",
     monitor: Monitor = silent,
 ) -> FrameList:
-    """The photos at `inputs`, each read once to see that it can be used.
+    """The photos at `inputs`, files or folders; see `read_photos`."""
+    return read_photos(find_images(inputs), masks=masks, bad_files=bad_files, monitor=monitor)
+
+
+def read_photos(
+    paths: Sequence[Path],
+    *,
+    masks: Path | None = None,
+    bad_files: BadFiles = "stop",
+    monitor: Monitor = silent,
+) -> FrameList:
+    """The photos in these files, each read once to see that it can be used.
 
     masks: folder of images named like the photos (`a.jpg` -> `a.png` or `a.jpg.png`), 0 = ignore. Unreadable files are all
     named in one `InputError`, or left out with bad_files="skip".
     """
-    paths = find_images(inputs)
-    if not paths:
-        raise InputError("no input was given: name a folder of photos, photo files, or one video")
     frames: list[Frame] = []
     bad: list[str] = []
-    names = _unique_names(paths)
+    names = photo_names(paths)
     with ThreadPoolExecutor(max_workers=2) as pool:
         for done, result in enumerate(pool.map(_probe, paths, names)):
             monitor(Progress(stage="read photos", done=done, total=len(paths)))
@@ -165,7 +166,11 @@ def _named(bad: list[str]) -> str:
     return f"{len(bad)} file(s) cannot be read: {shown}{rest} (leave them out with `skip_bad=True`)"
 
 
-def _unique_names(paths: list[Path]) -> list[str]:
+def photo_names(paths: Sequence[Path]) -> list[str]:
+    """What the frames of photo files are called: the file's name, with its folder's where needed.
+
+    Raises `InputError` when that does not tell them apart.
+    """
     names = [path.name for path in paths]
     if len(set(names)) == len(names):
         return names

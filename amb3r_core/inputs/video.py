@@ -34,12 +34,14 @@ INDEX_FILE = "frames.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """Native frame rate (Hz), duration (s), start (s) and upright size (px) of a video's first picture stream."""
+    """What a container says about a video's first picture stream."""
 
     frames_per_second: float
+    """Native rate, in Hz."""
     duration_s: float
     start_s: float
     width: int
+    """Of the coded pictures, in pixels."""
     height: int
 
 
@@ -71,16 +73,22 @@ def sampling_rate(facts: VideoFacts, fps: float | None, max_frames: int) -> floa
 
 
 def extract_frames(
-    path: Path, folder: Path, *, fps: float | None = None, max_frames: int = DEFAULT_MAX_FRAMES, monitor: Monitor = silent
+    path: Path,
+    folder: Path,
+    *,
+    facts: VideoFacts | None = None,
+    fps: float | None = None,
+    max_frames: int = DEFAULT_MAX_FRAMES,
+    monitor: Monitor = silent,
 ) -> FrameList:
     """Frames of a video as upright JPEG files in `folder`, one per time window, in order.
 
-    fps: windows per second, None chooses. The sharpest frame of a window is taken.
-    A folder that an earlier call finished is reused.
+    facts: of the video, probed here when not given. fps: windows per second, None chooses. The sharpest frame of a window is
+    taken. A folder that an earlier call finished is reused.
     """
     index = folder / INDEX_FILE
     if not index.is_file():
-        facts = probe_video(path)
+        facts = facts or probe_video(path)
         rate = sampling_rate(facts, fps, max_frames)
         folder.mkdir(parents=True, exist_ok=True)
         entries = _write_frames(path, folder, facts, rate, max_frames, monitor)

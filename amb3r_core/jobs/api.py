@@ -8,13 +8,12 @@ from typing import cast
 
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import FrameList, frames_from_arrays
-from amb3r_core.jobs.job import Job, run_job
+from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.jobs.write_scene import write_scene
 from amb3r_core.options import PipelineName, ReconstructOptions
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import UInt8
 from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.storage.work import work_folder
 
 PathLike = str | os.PathLike[str]
 Images = PathLike | Sequence[PathLike] | Sequence[UInt8] | FrameList
@@ -41,8 +40,8 @@ def reconstruct(
     inputs = _inputs(images)
     if output is not None:
         return write_scene(inputs, Path(output), chosen, overwrite=overwrite, monitor=monitor).reconstruction
-    with work_folder(None, "", resume=False) as work:
-        return run_job(Job(inputs=inputs, options=chosen, work=work, keep=None), monitor)
+    with reconstructed(ReconstructionJob(groups=[inputs], options=chosen), monitor) as reconstruction:
+        return reconstruction
 
 
 def _inputs(images: Images) -> list[Path] | FrameList:

@@ -62,6 +62,14 @@ def attach(evidence: Evidence, frames: FrameList) -> tuple[FrameList, tuple[str,
     return attached, ()
 
 
+def check_groups(evidence: Evidence, n_groups: int) -> None:
+    """`InputError` when poses without names would have to serve more than one group of photos."""
+    for poses, option in ((evidence.poses, "poses"), (evidence.poses_m, "scale_from")):
+        if poses is not None and poses.by_time and n_groups > 1:
+            message = f"{poses.path}: poses by time cannot be told apart between {n_groups} sets of photos; give poses by name"
+            raise InputError(message, option=option)
+
+
 def check_names(evidence: Evidence, names: Sequence[str]) -> None:
     """`InputError` when a measured distance names a photo that is not among `names`."""
     if not isinstance(evidence.scale_from, MeasuredDistance):

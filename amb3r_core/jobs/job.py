@@ -1,24 +1,31 @@
-"""The main job: the user's files and options in, one reconstruction out."""
+"""The main job: what the user hands over and knows in, one reconstruction out.
 
+The story, in order: read the evidence, find the input, choose a model, open the input, check the evidence against it, load the
+model, run a pipeline, bring the scene to scale, keep its images.
+"""
+
+import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from amb3r_core.errors import InputError
-from amb3r_core.inputs.images import FrameList, find_images, open_photos
-from amb3r_core.inputs.ordering import looks_like_walk
-from amb3r_core.inputs.video import extract_frames, is_video, probe_video
-from amb3r_core.jobs.evidence import apply_scale, attach, check_frames, read_evidence
+from amb3r_core._version import __version__
+from amb3r_core.inputs.images import FrameList
+from amb3r_core.jobs.evidence import Evidence, apply_scale, attach, check_frames, check_groups, check_names, read_evidence
+from amb3r_core.jobs.source import Inputs, Source, VideoFile, find_source
 from amb3r_core.options import ReconstructOptions
 from amb3r_core.progress import Monitor, Progress
-from amb3r_core.scene.reconstruction import Reconstruction, VideoSource
+from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.storage.work import job_key, work_folder
 
 if TYPE_CHECKING:
     from amb3r_core.models.registry import ModelOptions
 
-Inputs = Sequence[Path] | FrameList
+Arrange = Callable[[Sequence[FrameList]], FrameList]
+"""What a host does to the opened frames of each group before anything is computed: choose, cut, join them."""
 
 
 class StageClock:
@@ -44,62 +51,95 @@ class StageClock:
         self._stage, self._since = "", now
 
 
+def only_group(groups: Sequence[FrameList]) -> FrameList:
+    """The frames of a job that has one group."""
+    (frames,) = groups
+    return frames
+
+
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """What one reconstruction works on. keep: folder under which the scene's images are written, None to keep none."""
+class ReconstructionJob:
+    """What one reconstruction works on."""
 
-    inputs: Inputs
+    groups: Sequence[Inputs]
+    """What the user hands over; a host may keep sets apart, as training and held-out photos."""
     options: ReconstructOptions
-    work: Path
-    keep: Path | None
+    beside: Path | None = None
+    """Output beside which the work folder stands, from which a killed run goes on; None: a temporary one."""
+    keep: Path | Literal["work"] | None = None
+    """Folder under which the scene's images are written; work: in the work folder, for the length of the block; None: nowhere."""
+    arrange: Arrange = only_group
+    settings: Sequence[object] = field(default=())
+    """Whatever else the result depends on: choices of `arrange`."""
 
 
-def run_job(job: Job, monitor: Monitor) -> Reconstruction:
-    """The reconstruction of the job's input; raises the errors of `amb3r_core.errors`, passes `Cancelled` through."""
-    from amb3r_core.inputs.keep_images import keep_images
+@contextmanager
+def reconstructed(job: ReconstructionJob, monitor: Monitor) -> Generator[Reconstruction]:
+    """The job's reconstruction for the length of the block, after which the work folder goes.
+
+    Raises the errors of `amb3r_core.errors`, all that the options and the listing of the input can tell before any work; passes
+    `Cancelled` through.
+    """
+    evidence = read_evidence(job.options)
+    check_groups(evidence, len(job.groups))
+    sources = [find_source(inputs, job.options) for inputs in job.groups]
+    if job.arrange is only_group and sources[0].names is not None:
+        check_names(evidence, sources[0].names)
+    files = [file for source in sources for file in source.files or ()]
+    can_resume = all(source.files is not None for source in sources)
+    key = job_key(files, [job.options, *job.settings] if job.settings else job.options, __version__) if can_resume else ""
+    with work_folder(job.beside, key, resume=job.options.resume and can_resume) as work:
+        yield _run(job, evidence, sources, work, StageClock(monitor))
+
+
+def _run(job: ReconstructionJob, evidence: Evidence, sources: Sequence[Source], work: Path, clock: StageClock) -> Reconstruction:
     from amb3r_core.models.registry import choose_model
 
-    evidence = read_evidence(job.options)
-    clock = StageClock(monitor)
-    choice = choose_model(job.options.model, model_options(job.options, job.work))
-    frames, video = open_input(job, clock)
-    frames, poses_note = attach(evidence, frames)
-    check_frames(evidence, frames)
+    load_options = model_options(job.options, work)
+    choice = choose_model(job.options.model, load_options)
+    frames, poses_note = _open(job, evidence, sources, work, clock)
     clock(Progress(stage="load model", message=choice.reason))
-    model = choice.entry.load(model_options(job.options, job.work), clock)
+    model = choice.entry.load(load_options, clock)
     from amb3r_core.pipelines.choice import run_pipeline
 
-    reconstruction = run_pipeline(model, frames, job.options, job.work, clock)
+    reconstruction = run_pipeline(model, frames, job.options, work, clock)
     reconstruction, scale_notes = apply_scale(reconstruction, frames, evidence)
-    if job.keep is not None:
-        reconstruction = keep_images(reconstruction, frames.frames, job.keep, images=job.options.images, monitor=clock)
+    reconstruction = _with_images(job, reconstruction, frames, work, clock)
     clock.close()
     notes = (f"model: {choice.reason}", *reconstruction.provenance.notes, *poses_note, *scale_notes, *_lens_notes(reconstruction))
     provenance = replace(reconstruction.provenance, seconds=clock.seconds, notes=notes)
+    video = sources[0].video if isinstance(sources[0], VideoFile) else None
     return replace(reconstruction, provenance=provenance, video=video)
 
 
-def open_input(job: Job, monitor: Monitor) -> tuple[FrameList, VideoSource | None]:
-    """The frames of the input, in order, and the video they come from."""
-    options = job.options
-    if isinstance(job.inputs, FrameList):
-        return job.inputs, None
-    videos = [path for path in job.inputs if is_video(path) and path.is_file()]
-    if not videos:
-        frames = open_photos(job.inputs, masks=options.masks, bad_files="skip" if options.skip_bad else "stop", monitor=monitor)
-        return replace(frames, is_ordered=_is_ordered(frames, options)), None
-    if len(job.inputs) > 1:
-        raise InputError(f"{videos[0]}: give one video alone, or photos; not both and not several videos")
-    if options.masks is not None:
-        raise InputError("`masks` works with photos; extract the video's frames first to mask them", option="masks")
-    path = videos[0]
-    frames = extract_frames(path, job.work / "frames", fps=options.fps, max_frames=options.max_frames, monitor=monitor)
-    video = VideoSource(path=str(path.resolve()), frames_per_second=probe_video(path).frames_per_second)
-    return replace(frames, is_ordered=options.order != "unordered"), video
+def _open(
+    job: ReconstructionJob, evidence: Evidence, sources: Sequence[Source], work: Path, monitor: Monitor
+) -> tuple[FrameList, tuple[str, ...]]:
+    """The frames to reconstruct, with what is known of them, and notes on that; checked against the evidence."""
+    groups: list[FrameList] = []
+    notes: tuple[str, ...] = ()
+    for index, source in enumerate(sources):
+        opened = source.open(job.options, work / (f"frames_{index}" if index else "frames"), monitor)
+        attached, told = attach(evidence, opened)
+        groups.append(attached)
+        notes += told
+    frames = job.arrange(groups)
+    check_frames(evidence, frames)
+    return frames, notes
 
 
-def _is_ordered(frames: FrameList, options: ReconstructOptions) -> bool:
-    return options.order == "video" or (options.order == "auto" and looks_like_walk(frames.frames))
+def _with_images(
+    job: ReconstructionJob, reconstruction: Reconstruction, frames: FrameList, work: Path, monitor: Monitor
+) -> Reconstruction:
+    """The reconstruction with its images where the job wants them."""
+    if job.keep is None:
+        return reconstruction
+    from amb3r_core.inputs.keep_images import keep_images
+
+    folder = work / "kept" if job.keep == "work" else job.keep
+    if job.keep == "work":
+        shutil.rmtree(folder, ignore_errors=True)
+    return keep_images(reconstruction, frames.frames, folder, images=job.options.images, monitor=monitor)
 
 
 def _lens_notes(reconstruction: Reconstruction) -> tuple[str, ...]:
@@ -122,13 +162,3 @@ def model_options(options: ReconstructOptions, work: Path) -> "ModelOptions":
         seed=options.seed,
         scratch=work / "model",
     )
-
-
-def input_files(inputs: Sequence[Path]) -> list[Path]:
-    """The files a job depends on; `InputError` for inputs that do not exist."""
-    if any(is_video(path) for path in inputs):
-        missing = [path for path in inputs if not path.exists()]
-        if missing:
-            raise InputError(f"{missing[0]}: no such file or folder")
-        return list(inputs)
-    return find_images(inputs)

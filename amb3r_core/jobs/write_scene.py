@@ -1,30 +1,31 @@
 """The main job with a scene folder as its result: all of it or nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from amb3r_core._version import __version__
 from amb3r_core.export import Exporter, find_exporters, scene_dir
-from amb3r_core.inputs.images import FrameList
-from amb3r_core.jobs.job import Inputs, Job, input_files, run_job
+from amb3r_core.jobs.job import ReconstructionJob, reconstructed
+from amb3r_core.jobs.source import Inputs
 from amb3r_core.options import ReconstructOptions
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.fusion import FusionConfig, fuse
 from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.storage.staging import as_resource_errors, staged_folder
-from amb3r_core.storage.work import job_key, work_folder
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenScene:
-    """A scene folder that was written: the reconstruction read back from it, its cloud's size, and every export's files."""
+    """A scene folder that was written."""
 
     folder: Path
     reconstruction: Reconstruction
+    """Read back from the folder, memory-mapped."""
     n_points: int
+    """Size of its cloud."""
     exports: tuple[Path, ...]
+    """Every export's file or folder."""
 
 
 def write_scene(
@@ -42,16 +43,13 @@ def write_scene(
     The folder appears when everything is done; until then work stands in a hidden folder beside it, from which a killed run
     of the same input and options goes on. Raises `Amb3rError`; passes `Cancelled` through.
     """
-    options = options.parsed()
+    job = ReconstructionJob(groups=[inputs], options=options.parsed(), beside=output)
     exporters = find_exporters(exports) if exports else {}
-    is_list = isinstance(inputs, FrameList)
-    key = "" if is_list else job_key(input_files(inputs), options, __version__)
     with (
         staged_folder(output, overwrite=overwrite) as folder,
         as_resource_errors(output),
-        work_folder(output, key, resume=options.resume and not is_list) as work,
+        reconstructed(replace(job, keep=folder), monitor) as reconstruction,
     ):
-        reconstruction = run_job(Job(inputs=inputs, options=options, work=work, keep=folder), monitor)
         cloud = fuse(reconstruction, fusion or FusionConfig(), monitor)
         scene_dir.write_scene_folder(reconstruction, folder, cloud)
         written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, cloud, folder, monitor)]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.errors import AlignmentError
 from amb3r_core.scene.arrays import Float32, Float64, Floats
-from amb3r_core.scene.conventions import invert, quaternion_from_rotation, rigid, rotation_from_quaternion
+from amb3r_core.scene.conventions import quaternion_from_rotation, rigid, rotation_from_quaternion
 
 ROTATION_TOLERANCE = 1e-5
 """How far R^T R may be from the identity before a pose is refused."""
@@ -124,11 +124,6 @@ def blend_pose(a: Float64, b: Float64, amount: float) -> Float64:
         mixed = (np.sin((1.0 - amount) * angle) * qa + np.sin(amount * angle) * qb) / np.sin(angle)
     translation = (1.0 - amount) * a[:3, 3] + amount * b[:3, 3]
     return rigid(rotation_from_quaternion(mixed), translation)
-
-
-def relative_pose(a: Float64, b: Float64) -> Float64:
-    """Camera b in the frame of camera a (..., 4, 4), from their camera-to-world poses."""
-    return invert(a) @ b
 
 
 def transform_points(transform: Float64, points: Floats) -> Float32:

@@ -12,10 +12,9 @@ from amb3r_core.export.scene_dir import load_scene
 from amb3r_core.models.amb3r import loading, model
 from amb3r_core.models.amb3r.config import tiny_config
 from amb3r_core.models.amb3r.memory import Load, estimate
-from amb3r_core.models.amb3r.weights import save_weights
 from amb3r_core.models.amb3r.weights_files import file_digest
 from amb3r_core.progress import silent
-from tests.models.amb3r.tiny import tiny_network
+from tests.models.amb3r.tiny import save_weights, tiny_network
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 
 from amb3r_core.errors import AlignmentError
 from amb3r_core.scene.conventions import rigid, rotation_from_quaternion
-from amb3r_core.scene.geometry import Sim3, blend_pose, mean_pose, pose_distance, relative_pose, rotation_angle, umeyama
+from amb3r_core.scene.geometry import Sim3, blend_pose, mean_pose, pose_distance, rotation_angle, umeyama
 
 RANDOM = np.random.default_rng(5)
 POINTS = RANDOM.normal(size=(40, 3))
@@ -115,7 +115,3 @@ def test_the_mean_of_two_poses_is_half_way():
     a, b = pose(1), pose(2)
     assert np.allclose(mean_pose(np.array([a, b]), np.ones(2)), blend_pose(a, b, 0.5))
     assert np.allclose(mean_pose(np.array([a, b]), np.array([1.0, 0.0])), a)
-
-
-def test_a_relative_pose_leads_from_one_camera_to_the_other():
-    assert np.allclose(pose(1) @ relative_pose(pose(1), pose(2)), pose(2))

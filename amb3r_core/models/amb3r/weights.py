@@ -195,11 +195,6 @@ def verify_weights(record: WeightsRecord, monitor: Monitor = silent) -> None:
         )
 
 
-def save_weights(network: nn.Module, path: Path, monitor: Monitor = silent) -> str:
-    """Writes the network's state dict as safetensors and gives its SHA-256; `read_tensors` gives back the same bits."""
-    return write_safetensors(path, network.state_dict(), monitor)
-
-
 def _kind_of(tensors: Mapping[str, Tensor]) -> Kind:
     return "amb3r" if any(name.startswith("backend.") for name in tensors) else "vggt"
 

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import Frame, FrameList
 from amb3r_core.scene.arrays import UInt8
+from amb3r_core.scene.reconstruction import Reconstruction
 
+HELD_OUT = "eval"
+"""Under which the names of held-out frames stand."""
 BLUR_LONG_SIDE_PX = 640
 """Sharpness is measured on about this size, so that one limit fits phones and cameras."""
 
@@ -81,11 +84,16 @@ def _cut_mask(decode: Callable[[], NDArray[np.bool_]], rows: slice, columns: sli
     return lambda: np.ascontiguousarray(decode()[rows, columns])
 
 
-def joined(train: FrameList, held_out: FrameList) -> tuple[FrameList, frozenset[str]]:
-    """Both sets as one, to be reconstructed together, and the names of the held-out ones."""
+def joined(train: FrameList, held_out: FrameList) -> FrameList:
+    """Both sets as one, to be reconstructed together; `held_out_names` tells them apart afterwards."""
 
     def under(folder: str, frames: FrameList) -> list[Frame]:
         return [replace(frame, name=f"{folder}/{frame.name}") for frame in frames]
 
-    both = (*under("train", train), *under("eval", held_out))
-    return FrameList(both, is_ordered=False), frozenset(frame.name for frame in both[len(train) :])
+    return FrameList((*under("train", train), *under(HELD_OUT, held_out)), is_ordered=False)
+
+
+def held_out_names(scene: Reconstruction) -> frozenset[str]:
+    """The names of the held-out frames in a scene of joined sets, placed or not."""
+    names = [view.name for view in (*scene.views, *scene.unregistered)]
+    return frozenset(name for name in names if name.startswith(f"{HELD_OUT}/"))

@@ -1,27 +1,25 @@
 """`ns-process-amb3r`: photos or a video to a Nerfstudio dataset. Imports Nerfstudio."""
 
-import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from nerfstudio.process_data.base_converter_to_nerfstudio_dataset import BaseConverterToNerfstudioDataset
 
-from amb3r_core._version import __version__
 from amb3r_core.cli.screen import print_table, watching
 from amb3r_core.cli.summary import summary_rows
 from amb3r_core.errors import InputError
 from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
 from amb3r_core.inputs.images import FrameList
-from amb3r_core.jobs.job import Job, input_files, open_input, run_job
+from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.options import DtypeName, FocalAndCentre, PipelineName, ReconstructOptions, ScaleFrom
 from amb3r_core.progress import Monitor
-from amb3r_core.scene.reconstruction import Reconstruction, VideoSource
+from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.storage.staging import as_resource_errors
-from amb3r_core.storage.work import job_key, work_folder
 from amb3r_nerfstudio.dataset import DatasetConfig, WrittenDataset, write_dataset
 from amb3r_nerfstudio.equirect import perspective_crops
-from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, joined
+from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, held_out_names, joined
 from amb3r_nerfstudio.key_frames import key_frames
 from amb3r_nerfstudio.publish import check_target
 from amb3r_nerfstudio.seed import SeedConfig
@@ -135,15 +133,17 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
             return scene, self._written(scene, frozenset(), monitor)
         options = self._options()
         inputs = [self.data] if self.eval_data is None else [self.data, self.eval_data]
-        key = job_key(
-            [file for path in inputs for file in input_files([path])], [options, self._wishes(), self.camera_type], __version__
+        wishes = self._wishes()
+        job = ReconstructionJob(
+            groups=[[path] for path in inputs],
+            options=options,
+            beside=self.output_dir.absolute(),
+            keep="work",
+            arrange=lambda groups: self._arranged(groups, wishes),
+            settings=(wishes, self.camera_type, self.images_per_equirect),
         )
-        with work_folder(self.output_dir.absolute(), key, resume=True) as work:
-            frames, eval_names, video = self._frames(options, work, monitor)
-            keep = work / "kept"
-            shutil.rmtree(keep, ignore_errors=True)
-            scene = run_job(Job(inputs=frames, options=options, work=work, keep=keep), monitor)
-            scene = replace(scene, video=video)
+        with reconstructed(job, monitor) as scene:
+            eval_names = frozenset[str]() if self.eval_data is None else held_out_names(scene)
             return scene, self._written(scene, eval_names, monitor)
 
     def _written(self, scene: Reconstruction, eval_names: frozenset[str], monitor: Monitor) -> WrittenDataset:
@@ -152,25 +152,12 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
         chosen = key_frames(scene, self.key_frame_distance, always=eval_names)
         return write_dataset(chosen, self.output_dir, self._dataset_config(eval_names), monitor)
 
-    def _frames(
-        self, options: ReconstructOptions, work: Path, monitor: Monitor
-    ) -> tuple[FrameList, frozenset[str], VideoSource | None]:
-        frames, video = self._opened(self.data, options, work / "train", monitor)
-        if self.eval_data is None:
-            return frames, frozenset(), video
-        held_out, _ = self._opened(self.eval_data, options, work / "eval", monitor)
-        both, eval_names = joined(frames, held_out)
-        return both, eval_names, video
-
-    def _opened(
-        self, data: Path, options: ReconstructOptions, work: Path, monitor: Monitor
-    ) -> tuple[FrameList, VideoSource | None]:
-        work.mkdir(parents=True, exist_ok=True)
-        frames, video = open_input(Job(inputs=[data], options=options, work=work, keep=None), monitor)
-        frames = chosen_frames(frames, self._wishes())
+    def _arranged(self, groups: Sequence[FrameList], wishes: FrameWishes) -> FrameList:
+        """The frames that are wanted of the training set and of the held-out one, cut as wanted, as one set."""
+        chosen = [chosen_frames(frames, wishes) for frames in groups]
         if self.camera_type == "equirectangular":
-            frames = perspective_crops(frames, self.images_per_equirect)
-        return frames, video
+            chosen = [perspective_crops(frames, self.images_per_equirect) for frames in chosen]
+        return chosen[0] if len(chosen) == 1 else joined(*chosen)
 
     def _wishes(self) -> FrameWishes:
         top, bottom, left, right = self.crop_factor

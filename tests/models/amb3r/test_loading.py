@@ -9,11 +9,11 @@ from amb3r_core.errors import WeightsError
 from amb3r_core.models.amb3r.config import FRONT_END, ModelConfig, tiny_config
 from amb3r_core.models.amb3r.loading import load_network, missing
 from amb3r_core.models.amb3r.model import Amb3rModel
-from amb3r_core.models.amb3r.weights import Kind, save_weights
+from amb3r_core.models.amb3r.weights import Kind
 from amb3r_core.models.registry import ModelOptions
 from amb3r_core.options import DtypeName
 from amb3r_core.progress import silent
-from tests.models.amb3r.tiny import tiny_batch, tiny_network
+from tests.models.amb3r.tiny import save_weights, tiny_batch, tiny_network
 
 Load = Callable[..., Amb3rModel]
 

@@ -12,7 +12,7 @@ from amb3r_core.models.amb3r import weights
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import ModelConfig, tiny_config
 from amb3r_core.models.amb3r.weights_files import INTERP_V2, specs_of
-from tests.models.amb3r.tiny import tiny_images, tiny_network
+from tests.models.amb3r.tiny import save_weights, tiny_images, tiny_network
 
 FRONT_END = "front_end.model."
 
@@ -165,7 +165,7 @@ def test_a_spoiled_record_is_told_and_not_believed(tmp_path: Path) -> None:
 
 
 def test_a_saved_network_loads_back_bit_equal(tmp_path: Path) -> None:
-    weights.save_weights(tiny_network(), tmp_path / "w.safetensors")
+    save_weights(tiny_network(), tmp_path / "w.safetensors")
     network = empty_network()
     weights.load_weights(network, weights.find_weights("amb3r", tmp_path / "w.safetensors"))
     state = tiny_network().state_dict()

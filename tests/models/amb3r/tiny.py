@@ -1,6 +1,7 @@
 """A network small enough for fast tests, with weights from the synthetic rule, so that every part of it matters."""
 
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -9,8 +10,10 @@ from amb3r_core.inputs.images import frames_from_arrays
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import ModelConfig, Quirks, tiny_config
 from amb3r_core.models.amb3r.model import Amb3rModel
+from amb3r_core.models.amb3r.weights_files import write_safetensors
 from amb3r_core.models.api import ImageBatch, InputSpec
 from amb3r_core.models.batching import prepare
+from amb3r_core.progress import silent
 from tests.golden import build
 from tests.synthetic_weights import synthetic_images
 
@@ -45,3 +48,8 @@ def tiny_batch(sizes: tuple[tuple[int, int], ...] = ((70, 42), (70, 42), (42, 70
         pixels = (synthetic_images(1, view + 1, height, width)[0, view] + 1) / 2
         images.append((pixels.permute(1, 2, 0) * 255).clamp(0, 255).to(torch.uint8).numpy())
     return prepare(frames_from_arrays(images).frames, InputSpec(long_side_px=LONG_SIDE_PX, multiple_px=14))
+
+
+def save_weights(network: Amb3rNetwork, path: Path) -> None:
+    """Writes the network's state dict as safetensors, as an imported checkpoint lies on disk."""
+    write_safetensors(path, network.state_dict(), silent)

@@ -1,12 +1,15 @@
 """A synthetic scene as structure from motion meets it: photos whose features are known, without any pixels."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pycolmap
 from numpy.typing import NDArray
 
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.features import Features, feature_path, write_features
+from amb3r_core.models.colmap.sfm.matching import MatchConfig, VerifiedPair, match_descriptors, verify_matches
 from amb3r_core.models.colmap.sfm.run import FEATURES, SparseConfig
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.conventions import invert
@@ -72,3 +75,11 @@ def _looking_at_origin(angle: float, height: float) -> Float64:
     pose[:3, :3] = np.column_stack([right, np.cross(forward, right), forward])
     pose[:3, 3] = centre
     return pose
+
+
+def match_pair(
+    features: Sequence[Features], cameras: Sequence[pycolmap.Camera], pair: tuple[int, int], config: MatchConfig
+) -> VerifiedPair | None:
+    """The pair with its verified matches, as a run makes them, without files."""
+    matches = match_descriptors(*(features[index].descriptors for index in pair), config)
+    return verify_matches(features, cameras, pair, matches, config)

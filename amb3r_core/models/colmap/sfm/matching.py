@@ -146,13 +146,6 @@ def match_pairs(
     return verified
 
 
-def match_pair(
-    features: Sequence[Features], cameras: Sequence[pycolmap.Camera], pair: tuple[int, int], config: MatchConfig
-) -> VerifiedPair | None:
-    """The pair with its verified matches, or None where the photos share nothing that chance would not."""
-    return _match(features, cameras, pair, config, None)[1]
-
-
 def _match(
     features: Sequence[Features],
     cameras: Sequence[pycolmap.Camera],

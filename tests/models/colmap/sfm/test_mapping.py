@@ -10,7 +10,7 @@ import pytest
 from amb3r_core.models.colmap.sfm import mapping
 from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
 from amb3r_core.models.colmap.sfm.database import write_database
-from amb3r_core.models.colmap.sfm.matching import MatchConfig, match_pair
+from amb3r_core.models.colmap.sfm.matching import MatchConfig
 from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper, RunAttempt
 from amb3r_core.models.colmap.sfm.solve import model_path, run_attempt
 from amb3r_core.scene.conventions import invert
@@ -23,7 +23,7 @@ POSES = scene.poses_on_an_arc(4)
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     features = [scene.see(scene.cloud(300), pose, seed=k) for k, pose in enumerate(POSES)]
     cameras = colmap_cameras([scene.photo(str(k), camera=scene.CAMERA) for k in range(4)], features)
-    pairs = [match_pair(features, cameras, pair, MatchConfig()) for pair in [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3)]]
+    pairs = [scene.match_pair(features, cameras, pair, MatchConfig()) for pair in [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3)]]
     path = tmp_path_factory.mktemp("scene") / "database.db"
     write_database(path, [str(k) for k in range(4)], cameras, features, [pair for pair in pairs if pair is not None])
     return path
@@ -73,7 +73,7 @@ def held_focal_px(folder: Path, step_deg: float, focal_ratio: float) -> float:
     poses = scene.poses_on_an_arc(6, step_deg=step_deg, sway=0.03 * step_deg)
     features = [scene.see(scene.cloud(), pose, noise_px=0.5, seed=k) for k, pose in enumerate(poses)]
     cameras = colmap_cameras([scene.photo(str(k)) for k in range(6)], features)
-    pairs = [match_pair(features, cameras, pair, MatchConfig()) for pair in combinations(range(6), 2)]
+    pairs = [scene.match_pair(features, cameras, pair, MatchConfig()) for pair in combinations(range(6), 2)]
     write_database(folder / "database.db", list("012345"), cameras, features, [pair for pair in pairs if pair is not None])
     spec = Attempt(name="held", mapper=Mapper.INCREMENTAL, focal_ratio=focal_ratio, holds_lens=True, is_relaxed=True)
     run_attempt(RunAttempt(attempt=spec, database=folder / "database.db", folder=folder, n_photos=6))

@@ -15,7 +15,6 @@ from amb3r_core.models.colmap.sfm.matching import (
     PairMemory,
     log10_false_alarms,
     match_descriptors,
-    match_pair,
     match_pairs,
 )
 from amb3r_core.progress import silent
@@ -67,7 +66,7 @@ def test_a_true_geometry_is_verified_and_its_wrong_matches_are_dropped():
     keypoints = second.keypoints.copy()
     keypoints[wrong] = scrambled(second, 3).keypoints[wrong]
     second = Features(keypoints=keypoints, descriptors=second.descriptors, width=second.width, height=second.height)
-    pair = match_pair([first, second], cameras_of([first, second]), (0, 1), CONFIG)
+    pair = scene.match_pair([first, second], cameras_of([first, second]), (0, 1), CONFIG)
     assert pair is not None
     assert np.isin(pair.matches[:, 1], wrong).sum() <= 6
     assert len(pair.matches) >= len(second.keypoints) - len(wrong) - 10
@@ -78,7 +77,7 @@ def test_matches_at_random_places_are_never_verified(n_points: int):
     first, second = two_views(n_points)
     for seed in range(2):
         views = [first, scrambled(second, seed)]
-        assert match_pair(views, cameras_of(views), (0, 1), CONFIG) is None
+        assert scene.match_pair(views, cameras_of(views), (0, 1), CONFIG) is None
 
 
 def test_more_inliers_are_less_likely_by_chance():
