@@ -19,8 +19,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "plugins" / "blender"))
 
-from amb3r_blender import build_cameras, build_cloud, scene_file
-from amb3r_blender.points_file import PointsTable
+from amb3r_blender import build_cameras, build_cloud, opened_scene
+from amb3r_blender.points_table import PointsTable
 from amb3r_blender.timeline import timeline_of
 
 from tests.plugins.blender import kit
@@ -86,11 +86,12 @@ def measure_path(folder: Path, n_poses: int, repeats: int) -> None:
     random = np.random.default_rng(0)
     K = np.array([[500.0, 0.0, 320.0], [0.0, 500.0, 240.0], [0.0, 0.0, 1.0]])
     views = [
-        kit.view_document(f"{index}.jpg", (640, 480), K, kit.random_pose(random), time=index / 30) for index in range(n_poses)
+        kit.view_document(f"{index}.jpg", (640, 480), K, kit.random_pose(random), timestamp_s=index / 30)
+        for index in range(n_poses)
     ]
-    scene = scene_file.read_scene(kit.write_scene(folder, kit.scene_document(views)))
+    scene = opened_scene.open_scene(kit.write_scene(folder, kit.scene_document(views)))
     thing = bpy.data.objects.new("Path", bpy.data.cameras.new("Path"))
-    line = timeline_of([view.time_s for view in scene.views], "TIME", 30.0)
+    line = timeline_of([view.timestamp_s for view in scene.views], "TIME", 30.0)
     seconds: list[float] = []
     for _ in range(repeats):
         started = time.perf_counter()

@@ -74,7 +74,7 @@ def record_of(reconstruction: Reconstruction, folder: Path, n_points: int | None
         points=None if n_points is None else PointsRecord(file=POINTS_FILE, count=n_points, has_confidence=True),
         video=None
         if video is None
-        else VideoRecord(path=_stored_path(video.path, folder), frames_per_second=float(video.frames_per_second)),
+        else VideoRecord(path=stored_path(video.path, folder), frames_per_second=float(video.frames_per_second)),
         engine=_engine_record(reconstruction.provenance),
     )
 
@@ -131,10 +131,10 @@ def _float(value: float | None) -> float | None:
 
 
 def _stored(path: str | None, folder: Path) -> str | None:
-    return None if path is None else _stored_path(path, folder)
+    return None if path is None else stored_path(path, folder)
 
 
-def _stored_path(path: str, folder: Path) -> str:
+def stored_path(path: str, folder: Path) -> str:
     """The path as the document names it."""
     absolute = Path(os.path.abspath(path))
     inside = Path(os.path.abspath(folder))

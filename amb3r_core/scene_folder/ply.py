@@ -91,9 +91,23 @@ def read_vertices(path: Path) -> Vertices:
     with path.open("rb") as file:
         count, dtype = _read_header(path, file)
         data = file.read(count * dtype.itemsize)
-    if len(data) < count * dtype.itemsize:
-        raise FormatError(f"{path}: cut short: {count} vertices need {count * dtype.itemsize} bytes, {len(data)} are there")
+    _check_length(path, count, dtype, len(data))
     return np.frombuffer(data, dtype=dtype)
+
+
+def map_vertices(path: Path) -> Vertices:
+    """As `read_vertices`, but mapped into memory: what is not looked at is not read."""
+    with path.open("rb") as file:
+        count, dtype = _read_header(path, file)
+        start = file.tell()
+    _check_length(path, count, dtype, path.stat().st_size - start)
+    return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=(count,)) if count else np.zeros(0, dtype)
+
+
+def _check_length(path: Path, count: int, dtype: np.dtype[np.void], length: int) -> None:
+    wanted = count * dtype.itemsize
+    if length < wanted:
+        raise FormatError(f"{path}: cut short: {count} vertices need {wanted} bytes, {length} are there")
 
 
 def count_vertices(path: Path) -> int:

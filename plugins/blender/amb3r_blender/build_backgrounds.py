@@ -5,7 +5,8 @@ from pathlib import Path
 
 import bpy
 
-from .scene_file import SceneFile, SceneView
+from .core import View
+from .opened_scene import OpenedScene
 from .timeline import FIRST_FRAME, Timeline, find_sequence
 
 
@@ -28,9 +29,9 @@ def stored_path(path: Path) -> str:
         return str(path)
 
 
-def set_still(camera: bpy.types.Camera, view: SceneView, alpha: float) -> bool:
+def set_still(camera: bpy.types.Camera, view: View, alpha: float) -> bool:
     """Puts the view's photo behind its camera; whether there is one."""
-    image = None if view.image is None else load_image(view.image)
+    image = None if view.path is None else load_image(Path(view.path))
     if image is None:
         camera.background_images.clear()
         return False
@@ -39,7 +40,7 @@ def set_still(camera: bpy.types.Camera, view: SceneView, alpha: float) -> bool:
     return True
 
 
-def set_moving(camera: bpy.types.Camera, scene: SceneFile, timeline: Timeline, mode: str, alpha: float) -> str:
+def set_moving(camera: bpy.types.Camera, scene: OpenedScene, timeline: Timeline, mode: str, alpha: float) -> str:
     """Puts the video or the photos behind a moving camera; a note when that cannot be, else nothing.
 
     mode: CLIP, SEQUENCE, or AUTO for whichever lines up with the timeline.
@@ -59,27 +60,28 @@ def set_moving(camera: bpy.types.Camera, scene: SceneFile, timeline: Timeline, m
     return "no footage behind the moving camera: " + "; ".join(notes)
 
 
-def _set_clip(camera: bpy.types.Camera, scene: SceneFile, timeline: Timeline, alpha: float) -> str:
-    video = scene.video
+def _set_clip(camera: bpy.types.Camera, scene: OpenedScene, timeline: Timeline, alpha: float) -> str:
+    video = scene.reconstruction.video
     if video is None:
         return "the scene names no video"
-    if not video.path.is_file():
-        return f"the video {video.path.name} is not where the scene says"
-    if abs(timeline.fps - video.fps) > 1e-3 * video.fps or not scene.is_timed:
-        return f"the timeline does not run at the video's {video.fps:g} frames per second"
+    path, fps = Path(video.path), video.frames_per_second
+    if not path.is_file():
+        return f"the video {path.name} is not where the scene says"
+    if abs(timeline.fps - fps) > 1e-3 * fps or not scene.is_timed:
+        return f"the timeline does not run at the video's {fps:g} frames per second"
     try:
-        clip = bpy.data.movieclips.load(str(video.path), check_existing=True)
+        clip = bpy.data.movieclips.load(str(path), check_existing=True)
     except RuntimeError as error:
-        return f"the video {video.path.name} cannot be read: {' '.join(str(error).split())}"
-    clip.filepath = stored_path(video.path)
+        return f"the video {path.name} cannot be read: {' '.join(str(error).split())}"
+    clip.filepath = stored_path(path)
     clip.frame_start = FIRST_FRAME
     background = _background(camera, alpha)
     background.source, background.clip = "MOVIE_CLIP", clip
     return ""
 
 
-def _set_sequence(camera: bpy.types.Camera, scene: SceneFile, timeline: Timeline, alpha: float) -> str:
-    sequence = find_sequence([view.image for view in scene.views], timeline.frames)
+def _set_sequence(camera: bpy.types.Camera, scene: OpenedScene, timeline: Timeline, alpha: float) -> str:
+    sequence = find_sequence([view.path and Path(view.path) for view in scene.views], timeline.frames)
     if sequence is None or not sequence.first.is_file():
         return "the photos are not numbered frame by frame"
     image = bpy.data.images.load(str(sequence.first), check_existing=False)

@@ -5,8 +5,8 @@ import bpy
 import numpy as np
 
 from . import compat, tags
-from .camera_math import Lens, flip_camera_axes, lens_from_intrinsics, quaternions
-from .scene_file import SceneView
+from .camera_math import Lens, lens_from_intrinsics, quaternions
+from .core import View, opencv_to_opengl
 from .timeline import Timeline
 
 
@@ -20,15 +20,15 @@ def set_lens(camera: bpy.types.Camera, lens: Lens) -> None:
     camera.shift_x, camera.shift_y = lens.shift_x, lens.shift_y
 
 
-def set_size(thing: bpy.types.Object, view: SceneView) -> None:
+def set_size(thing: bpy.types.Object, view: View) -> None:
     """Keeps with the camera object what Blender keeps with the render settings."""
     thing[tags.SIZE] = [view.camera.width, view.camera.height]
     thing[tags.PIXEL_ASPECT] = view.camera.fx / view.camera.fy
 
 
-def place_views(cameras: list[bpy.types.Object], views: tuple[SceneView, ...], factor: float) -> None:
+def place_views(cameras: list[bpy.types.Object], views: tuple[View, ...], factor: float) -> None:
     """Gives every camera object its view's lens and pose, in the root's frame. factor: for lengths."""
-    poses = np.array([flip_camera_axes(view.cam_to_world) for view in views]).reshape(-1, 4, 4)
+    poses = np.array([opencv_to_opengl(view.cam_to_world) for view in views]).reshape(-1, 4, 4)
     for thing, view, pose, quaternion in zip(cameras, views, poses, quaternions(poses[:, :3, :3]), strict=True):
         set_lens(thing.data, lens_from_intrinsics(view.camera))
         thing.matrix_parent_inverse.identity()
@@ -39,13 +39,14 @@ def place_views(cameras: list[bpy.types.Object], views: tuple[SceneView, ...], f
         set_size(thing, view)
 
 
-def tag_view(thing: bpy.types.Object, view: SceneView, index: int, timeline: Timeline | None) -> None:
+def tag_view(thing: bpy.types.Object, view: View, index: int, timeline: Timeline | None) -> None:
     """Writes down which view a camera is."""
     thing[tags.VIEW_NAME], thing[tags.INDEX] = view.name, index
-    thing[tags.CROP] = list(view.crop)
+    letterbox = view.letterbox
+    thing[tags.LETTERBOX] = [letterbox.x, letterbox.y, letterbox.width, letterbox.height]
     optional = {
-        tags.IMAGE: None if view.image is None else str(view.image),
-        tags.TIME: view.time_s,
+        tags.IMAGE: view.path,
+        tags.TIME: view.timestamp_s,
         tags.FRAME: None if timeline is None else float(timeline.frames[index]),
     }
     for name, value in optional.items():
@@ -55,9 +56,9 @@ def tag_view(thing: bpy.types.Object, view: SceneView, index: int, timeline: Tim
             del thing[name]
 
 
-def animate_path(thing: bpy.types.Object, views: tuple[SceneView, ...], timeline: Timeline, factor: float) -> None:
+def animate_path(thing: bpy.types.Object, views: tuple[View, ...], timeline: Timeline, factor: float) -> None:
     """Moves one camera through all views, with their intrinsics where those change."""
-    poses = np.array([flip_camera_axes(view.cam_to_world) for view in views])
+    poses = np.array([opencv_to_opengl(view.cam_to_world) for view in views])
     locations, rotations = poses[:, :3, 3] * factor, quaternions(poses[:, :3, :3])
     thing.rotation_mode = "QUATERNION"
     curves = {("location", axis): locations[:, axis] for axis in range(3)}

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import compat, nodes
 from .options import ImportChoices
-from .points_file import PointsTable
+from .points_table import PointsTable
 
 MODIFIER = "AMB3R Points"
 DEFAULT_RADIUS = 0.005

@@ -8,42 +8,26 @@ import bpy
 import numpy as np
 
 from . import build_backgrounds, nodes, tags
+from .opened_scene import OpenedScene
 from .relief import Relief, relief_of_depth
-from .scene_file import SceneFile
-from .scene_text import SceneFileError
 from .scene_tree import DEPTH, SceneTree
 
 
-def open_depth(scene: SceneFile) -> np.ndarray:
-    """The depth maps (N, H, W), mapped into memory. Raises `SceneFileError`."""
-    if scene.dense is None:
-        raise SceneFileError(f"{scene.path}: dense: is null, so there is no depth to make a relief of")
-    path = scene.dense.depth
-    try:
-        depth = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise SceneFileError(f"{path}: is no array: {error}") from error
-    wanted = (len(scene.views), scene.dense.height, scene.dense.width)
-    if depth.shape != wanted or depth.dtype != np.float32:
-        raise SceneFileError(f"{path}: is {depth.dtype} {depth.shape}, wanted float32 {wanted}")
-    return depth
-
-
 def build_reliefs(
-    tree: SceneTree, scene: SceneFile, depth: np.ndarray, indices: Iterable[int], factor: float, step: int = 1
+    tree: SceneTree, scene: OpenedScene, depth: np.ndarray, indices: Iterable[int], factor: float, step: int = 1
 ) -> int:
     """Makes or renews the reliefs of these views; how many have any surface. factor: for lengths."""
     old = {thing.get(tags.VIEW_NAME): thing for thing in tree.objects(tags.RELIEF)}
     made = 0
     for index in indices:
         view = scene.views[index]
-        relief = relief_of_depth(depth[index], view.camera, view.crop, view.cam_to_world, step)
+        relief = relief_of_depth(depth[index], view.camera, view.letterbox, view.cam_to_world, step)
         if not len(relief.quads):
             continue
         made += 1
         name = f"{Path(view.name).stem} Depth"
         mesh = _mesh_of(name, relief, factor)
-        image = None if view.image is None else build_backgrounds.load_image(view.image)
+        image = None if view.path is None else build_backgrounds.load_image(Path(view.path))
         thing = old.get(view.name)
         if thing is None:
             mesh.materials.append(nodes.emission_material(name, image=image))

@@ -9,9 +9,10 @@ import numpy as np
 
 from . import build_backgrounds, build_cameras, build_cloud, build_relief, compat, nodes, tags
 from .camera_math import camera_display_size, mean_up, quaternions, z_up_rotation
+from .core import View
+from .opened_scene import OpenedScene, open_scene
 from .options import ImportChoices
-from .points_file import PointsTable
-from .scene_file import SceneFile, SceneView, read_scene
+from .points_table import PointsTable
 from .scene_tree import CAMERAS, POINTS, SceneTree, find_tree, new_tree
 from .timeline import Timeline, split_fps, timeline_of
 from .views import look_through
@@ -24,21 +25,19 @@ class Imported:
     """What an import made, and what the user should know about it."""
 
     tree: SceneTree
-    scene: SceneFile
+    scene: OpenedScene
     notes: list[str] = field(default_factory=list)
 
 
 def import_scene(context: bpy.types.Context, path: Path, choices: ImportChoices) -> Imported:
     """Builds or renews the scene of a folder or scene file.
 
-    Raises `SceneFileError` before anything is touched when the file or its points cannot be read.
+    Raises `Amb3rError` before anything is touched when the file or its points cannot be read.
     """
-    scene = read_scene(path)
-    table = None
-    if choices.points and scene.points is not None:
-        table = PointsTable(scene.points.path, choices.max_points)
-        _check_count(scene, table)
-    maps = build_relief.open_depth(scene) if choices.relief else None
+    scene = open_scene(path)
+    points = scene.stored.points_path
+    table = PointsTable(points, choices.max_points) if choices.points and points is not None else None
+    depth = scene.open_dense().depth if choices.relief else None
     tree = find_tree(scene.path) if choices.replace else None
     made = Imported(tree or new_tree(context, scene), scene)
     if tree is None:
@@ -49,28 +48,20 @@ def import_scene(context: bpy.types.Context, path: Path, choices: ImportChoices)
     _build_views(made, choices, timeline, factor)
     _build_path(made, choices, timeline, factor)
     _build_points(context, made, table, choices, factor)
-    if maps is not None:
-        build_relief.build_reliefs(made.tree, scene, maps, range(len(scene.views)), factor)
+    if depth is not None:
+        build_relief.build_reliefs(made.tree, scene, depth, range(len(scene.views)), factor)
     _set_up_scene(context, made, choices, timeline)
     return made
 
 
-def _check_count(scene: SceneFile, table: PointsTable) -> None:
-    from .scene_text import SceneFileError
-
-    wanted = scene.points.count if scene.points is not None else 0
-    if table.n_in_file != wanted:
-        raise SceneFileError(f"{scene.path}: points.count: is {wanted}, but the points file holds {table.n_in_file}")
-
-
-def _place_root(root: bpy.types.Object, scene: SceneFile, choices: ImportChoices) -> None:
+def _place_root(root: bpy.types.Object, scene: OpenedScene, choices: ImportChoices) -> None:
     """Stands the scene upright. Objects below the root keep the scene file's own frame."""
     root.scale = (choices.scale,) * 3
     if choices.up_axis == "AS_IS":
         return
     poses = np.array([view.cam_to_world for view in scene.views]).reshape(-1, 4, 4)
-    up = mean_up(poses[:1]) if choices.up_axis == "FIRST" else scene.up
-    rotation = z_up_rotation(mean_up(poses) if up is None else up)
+    up = mean_up(poses[:1]) if choices.up_axis == "FIRST" else scene.reconstruction.up_world
+    rotation = z_up_rotation(mean_up(poses) if up is None else np.array(up))
     root.rotation_quaternion = quaternions(rotation[None])[0].tolist()
 
 
@@ -84,36 +75,37 @@ def _kept_factor(made: Imported) -> float:
     return factor
 
 
-def _describe(root: bpy.types.Object, scene: SceneFile, factor: float) -> None:
+def _describe(root: bpy.types.Object, scene: OpenedScene, factor: float) -> None:
     """Writes the scene's facts onto the root, where panels and exports find them."""
-    engine = scene.engine
+    scale, provenance, up = scene.reconstruction.scale, scene.provenance, scene.reconstruction.up_world
     root[tags.SCENE], root[tags.DIGEST], root[tags.NAME] = str(scene.path), scene.digest, scene.name
     if factor == 1.0:
-        root[tags.SCALE_KIND] = "metric" if scene.is_metric else "relative"
-        spread = "" if scene.scale_spread is None else f", spread {scene.scale_spread:.1%}"
-        root[tags.SCALE_SOURCE] = scene.scale_source + spread
+        root[tags.SCALE_KIND] = scale.kind
+        spread = "" if scale.relative_spread is None else f", spread {scale.relative_spread:.1%}"
+        root[tags.SCALE_SOURCE] = scale.source + spread
     root[tags.SCALE_FACTOR] = factor
-    root[tags.WEIGHTS], root[tags.LICENCE] = engine.weights_name or "none needed", engine.weights_licence or "none"
-    root[tags.MODEL], root[tags.VERSION] = engine.model, engine.version
-    n_points = 0 if scene.points is None else scene.points.count
-    root[tags.COUNTS] = [len(scene.views), len(scene.views) + len(scene.lost), n_points]
-    lost = [f"{view.name} was not placed: {view.reason}" for view in scene.lost]
-    root[tags.NOTES] = "\n".join([*engine.notes, *lost])
-    if scene.up is not None:
-        root[tags.UP] = scene.up.tolist()
+    weights = provenance.weights
+    root[tags.WEIGHTS] = "none needed" if weights is None else weights.name
+    root[tags.LICENCE] = "none" if weights is None else weights.licence
+    root[tags.MODEL], root[tags.VERSION] = provenance.model, provenance.version
+    root[tags.COUNTS] = [len(scene.views), scene.n_photos, scene.n_points]
+    lost = [f"{view.name} was not placed: {view.reason}" for view in scene.reconstruction.unregistered]
+    root[tags.NOTES] = "\n".join([*provenance.notes, *lost])
+    if up is not None:
+        root[tags.UP] = list(up)
     elif tags.UP in root:
         del root[tags.UP]
 
 
-def _timeline(context: bpy.types.Context, scene: SceneFile, choices: ImportChoices) -> Timeline | None:
+def _timeline(context: bpy.types.Context, scene: OpenedScene, choices: ImportChoices) -> Timeline | None:
     """The timeline of a moving camera; None when there is none to be made."""
     if len(scene.views) < 2 or not (scene.is_timed or choices.wants_path(scene.is_timed)):
         return None
-    render = context.scene.render
+    render, video = context.scene.render, scene.reconstruction.video
     fps = render.fps / render.fps_base
-    if choices.set_timeline and scene.video is not None:
-        fps = scene.video.fps
-    return timeline_of([view.time_s for view in scene.views], choices.timeline, fps)
+    if choices.set_timeline and video is not None:
+        fps = video.frames_per_second
+    return timeline_of([view.timestamp_s for view in scene.views], choices.timeline, fps)
 
 
 def _build_views(made: Imported, choices: ImportChoices, timeline: Timeline | None, factor: float) -> None:
@@ -135,12 +127,12 @@ def _build_views(made: Imported, choices: ImportChoices, timeline: Timeline | No
             thing.data.background_images.clear()
         else:
             is_shown = build_backgrounds.set_still(thing.data, view, choices.background_alpha)
-            missing += view.image is not None and not is_shown
+            missing += view.path is not None and not is_shown
     if missing:
         made.notes.append(f"{missing} of {len(views)} photos are not where the scene says, so their cameras have no background")
 
 
-def _new_view(tree: SceneTree, view: SceneView) -> bpy.types.Object:
+def _new_view(tree: SceneTree, view: View) -> bpy.types.Object:
     name = Path(view.name).stem or view.name
     return tree.add(name, tags.VIEW, bpy.data.cameras.new(name), CAMERAS)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .core import rigid, rotation_between
+
 Array = NDArray[np.float64]
 
 MAX_SAMPLES = 20_000
@@ -63,12 +65,7 @@ def fit_floor(points: Array, cameras: Array, up: Array, seed: int = 0) -> Plane:
 
 def levelled(plane: Plane) -> Array:
     """The transform (4, 4) that turns the plane's normal into +z and puts the plane at z = 0."""
-    from .camera_math import rotation_between
-
-    transform = np.eye(4)
-    transform[:3, :3] = rotation_between(plane.normal, np.array([0.0, 0.0, 1.0]))
-    transform[2, 3] = -plane.offset
-    return transform
+    return rigid(rotation_between(plane.normal, np.array([0.0, 0.0, 1.0])), np.array([0.0, 0.0, -plane.offset]))
 
 
 def _best_sample(points: Array, cameras: Array, up: Array, tolerance: float, random: np.random.Generator) -> Plane | None:

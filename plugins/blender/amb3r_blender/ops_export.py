@@ -9,8 +9,18 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper
 
 from . import tags
-from .camera_files import ExportedCamera, ExportNotes, write_colmap_text, write_nerfstudio, write_scene_cameras
-from .camera_math import flip_camera_axes
+from .camera_files import write_colmap_text, write_nerfstudio, write_scene_cameras
+from .core import (
+    Letterbox,
+    Provenance,
+    Reconstruction,
+    Scale,
+    View,
+    WeightsInfo,
+    opencv_to_opengl,
+    rigid,
+    rotation_from_quaternion,
+)
 from .scene_tree import root_of
 from .views import intrinsics_of
 
@@ -40,39 +50,40 @@ class EXPORT_SCENE_OT_amb3r_cameras(bpy.types.Operator, ExportHelper):
             self.report({"ERROR"}, "There is no camera to export" if not self.selected_only else "No camera is selected")
             return {"CANCELLED"}
         roots = {root_of(thing) for thing in things}
-        cameras = exported_cameras(context.scene, things)
+        exported = _exported(roots, exported_views(context.scene, things))
         path = Path(bpy.path.abspath(self.filepath))
         try:
-            written = _write(self.format, path, cameras, _notes(roots))
+            written = _write(self.format, path, exported)
         except OSError as error:
             self.report({"ERROR"}, f"{path} cannot be written: {error.strerror}")
             return {"CANCELLED"}
         if len(roots) > 1:
             self.report({"WARNING"}, "The cameras belong to several scenes, each exported in its own frame")
-        self.report({"INFO"}, f"{len(cameras)} cameras written to {written[0]}")
+        self.report({"INFO"}, f"{exported.n_views} cameras written to {written[0]}")
         return {"FINISHED"}
 
 
-def exported_cameras(scene: bpy.types.Scene, things: list[bpy.types.Object]) -> list[ExportedCamera]:
+def exported_views(scene: bpy.types.Scene, things: list[bpy.types.Object]) -> tuple[View, ...]:
     """The cameras as they are now."""
     taken: set[str] = set()
-    cameras: list[ExportedCamera] = []
+    views: list[View] = []
     for thing in things:
         name = str(thing.get(tags.VIEW_NAME, f"{thing.name}.png"))
         while name in taken:
             name = f"{Path(name).stem}_1{Path(name).suffix}"
         taken.add(name)
-        time = thing.get(tags.TIME)
-        cameras.append(
-            ExportedCamera(
+        time, camera = thing.get(tags.TIME), intrinsics_of(thing, scene)
+        views.append(
+            View(
                 name=name,
-                camera=intrinsics_of(thing, scene),
+                camera=camera,
                 cam_to_world=pose_of(thing),
-                image=thing.get(tags.IMAGE),
-                time_s=None if time is None else float(time),
+                letterbox=Letterbox(x=0, y=0, width=camera.width, height=camera.height),
+                path=thing.get(tags.IMAGE),
+                timestamp_s=None if time is None else float(time),
             )
         )
-    return cameras
+    return tuple(views)
 
 
 def pose_of(thing: bpy.types.Object) -> np.ndarray:
@@ -82,26 +93,13 @@ def pose_of(thing: bpy.types.Object) -> np.ndarray:
     """
     root = root_of(thing)
     if root is not None and _is_plain_child(thing, root):
-        return flip_camera_axes(_rigid(np.array(thing.rotation_quaternion), np.array(thing.location)))
+        rotation = rotation_from_quaternion(np.array(thing.rotation_quaternion, dtype=np.float64))
+        return opencv_to_opengl(rigid(rotation, np.array(thing.location, dtype=np.float64)))
     world = np.array(thing.matrix_world, dtype=np.float64)
     if root is not None:
         world = np.linalg.inv(np.array(root.matrix_world, dtype=np.float64)) @ world
     left, _, right = np.linalg.svd(world[:3, :3])
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = left @ right, world[:3, 3]
-    return flip_camera_axes(pose)
-
-
-def _rigid(quaternion: np.ndarray, location: np.ndarray) -> np.ndarray:
-    w, x, y, z = (quaternion / np.linalg.norm(quaternion)).tolist()
-    pose = np.eye(4)
-    pose[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    pose[:3, 3] = location
-    return pose
+    return opencv_to_opengl(rigid(left @ right, world[:3, 3]))
 
 
 def _is_plain_child(thing: bpy.types.Object, root: bpy.types.Object) -> bool:
@@ -127,30 +125,37 @@ def _cameras(context: bpy.types.Context, selected_only: bool) -> list[bpy.types.
     return sorted(things, key=lambda thing: (thing.get(tags.INDEX, 1 << 30), thing.name))
 
 
-def _notes(roots: "set[bpy.types.Object | None]") -> ExportNotes:
-    """The scale and the weights of the one scene the cameras belong to."""
+def _exported(roots: "set[bpy.types.Object | None]", views: tuple[View, ...]) -> Reconstruction:
+    """The views, with the scale and the weights of the one scene they belong to."""
     root = next(iter(roots)) if len(roots) == 1 else None
-    if root is None:
-        return ExportNotes()
-    licence = root.get(tags.LICENCE)
-    up = root.get(tags.UP)
-    return ExportNotes(
-        is_metric=root.get(tags.SCALE_KIND) == "metric",
-        scale_source=root.get(tags.SCALE_SOURCE, "unknown"),
-        weights_name=root.get(tags.WEIGHTS),
-        weights_licence=None if licence in (None, "none") else licence,
-        version=root.get(tags.VERSION, ""),
-        model=root.get(tags.MODEL, "unknown"),
-        up=None if up is None else (float(up[0]), float(up[1]), float(up[2])),
+    facts = {} if root is None else root
+    licence, up = facts.get(tags.LICENCE, "none"), facts.get(tags.UP)
+    weights = None
+    if licence != "none":
+        weights = WeightsInfo(name=facts.get(tags.WEIGHTS, "unknown"), sha256="", licence=licence, source="Blender")
+    return Reconstruction(
+        views=views,
+        scale=Scale(
+            kind="metric" if facts.get(tags.SCALE_KIND) == "metric" else "relative",
+            source=facts.get(tags.SCALE_SOURCE, "unknown"),
+        ),
+        provenance=Provenance(
+            model=facts.get(tags.MODEL, "unknown"),
+            version=facts.get(tags.VERSION, ""),
+            pipeline="blender",
+            weights=weights,
+            notes=("cameras exported from Blender",),
+        ),
+        up_world=None if up is None else (float(up[0]), float(up[1]), float(up[2])),
     )
 
 
-def _write(kind: str, path: Path, cameras: list[ExportedCamera], notes: ExportNotes) -> list[Path]:
+def _write(kind: str, path: Path, exported: Reconstruction) -> list[Path]:
     if kind == "COLMAP":
-        return write_colmap_text(path, cameras)
+        return write_colmap_text(path, exported.views)
     if kind == "NERFSTUDIO":
-        return write_nerfstudio(path if path.suffix == ".json" else path / "transforms.json", cameras)
-    return write_scene_cameras(path if path.suffix == ".amb3r" else path.with_name(f"{path.name}.amb3r"), cameras, notes)
+        return write_nerfstudio(path if path.suffix == ".json" else path / "transforms.json", exported.views)
+    return write_scene_cameras(path if path.suffix == ".amb3r" else path.with_name(f"{path.name}.amb3r"), exported)
 
 
 def menu_export(self: bpy.types.Menu, _context: bpy.types.Context) -> None:

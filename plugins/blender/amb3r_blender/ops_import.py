@@ -9,11 +9,11 @@ from bpy_extras.io_utils import ImportHelper
 
 from . import build_relief, nodes, tags
 from .build_scene import import_scene
+from .core import Amb3rError
+from .opened_scene import open_scene
 from .props import ImportOptions, choices_of, draw_options
 from .run import summary
 from .runtime import RUNTIME
-from .scene_file import read_scene
-from .scene_text import SceneFileError
 from .scene_tree import MESHES, SceneTree, active_tree, root_of
 
 MESH_IMPORTERS = {".ply": "ply_import", ".obj": "obj_import"}
@@ -41,10 +41,10 @@ class IMPORT_SCENE_OT_amb3r(ImportOptions, bpy.types.Operator, ImportHelper):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             made = import_scene(context, Path(bpy.path.abspath(self.filepath)), choices_of(self))
-        except (SceneFileError, OSError) as error:
+        except (Amb3rError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        for note in [*made.scene.engine.notes, *made.notes]:
+        for note in [*made.scene.provenance.notes, *made.notes]:
             self.report({"INFO"}, note)
         RUNTIME.report, RUNTIME.is_error = summary(made), False
         self.report({"INFO"}, RUNTIME.report)
@@ -123,15 +123,15 @@ class AMB3R_OT_depth_relief(bpy.types.Operator):
             self.report({"ERROR"}, "Select the cameras of the views to make a relief of")
             return {"CANCELLED"}
         try:
-            scene = read_scene(Path(tree.root[tags.SCENE]))
-            maps = build_relief.open_depth(scene)
-        except (SceneFileError, OSError) as error:
+            scene = open_scene(Path(tree.root[tags.SCENE]))
+            depth = scene.open_dense().depth
+        except (Amb3rError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         names = {thing[tags.VIEW_NAME] for thing in wanted}
         indices = [index for index, view in enumerate(scene.views) if view.name in names]
         factor = float(tree.root.get(tags.SCALE_FACTOR, 1.0))
-        made = build_relief.build_reliefs(tree, scene, maps, indices, factor, self.step)
+        made = build_relief.build_reliefs(tree, scene, depth, indices, factor, self.step)
         self.report({"INFO"}, f"{made} of {len(indices)} views have depth")
         return {"FINISHED"} if made else {"CANCELLED"}
 

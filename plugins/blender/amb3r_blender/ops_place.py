@@ -9,7 +9,7 @@ from mathutils import Matrix
 from . import tags
 from .build_cameras import rescale_path
 from .build_cloud import positions_of, rescale_cloud
-from .camera_math import rotation_between
+from .core import rotation_between
 from .ground import GroundError, fit_floor, levelled, plane_of_points
 from .scene_tree import MARKERS, SceneTree, active_tree
 

@@ -108,7 +108,7 @@ class AMB3R_OT_reconstruct(bpy.types.Operator):
             level = "WARNING" if job.outcome is not None and job.outcome.was_cancelled else "ERROR"
             self.report({level}, str(error))
             return {"CANCELLED"}
-        for note in [*made.scene.engine.notes, *made.notes]:
+        for note in [*made.scene.provenance.notes, *made.notes]:
             self.report({"INFO"}, note)
         self.report({"INFO"}, RUNTIME.report)
         return {"FINISHED"}

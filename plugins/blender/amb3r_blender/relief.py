@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera_math import Intrinsics
+from .core import Letterbox, PinholeCamera, transform_points
 
 LARGEST_STEP = 0.06
 """A face whose corners' depths differ by more than this share of the nearest one bridges an edge and is left out."""
@@ -23,21 +23,22 @@ class Relief:
 
 def relief_of_depth(
     depth: NDArray[np.float32],
-    camera: Intrinsics,
-    crop: tuple[int, int, int, int],
+    camera: PinholeCamera,
+    letterbox: Letterbox,
     cam_to_world: NDArray[np.float64],
     step: int = 1,
 ) -> Relief:
     """The surface of a z-depth map (H, W), 0 = unknown.
 
-    camera: of the original photo, which lies in the map at crop (x, y, width, height). step: take every step-th pixel.
+    camera: of the original photo, which lies in the map at `letterbox`. step: take every step-th pixel.
     """
-    x, y, width, height = crop
-    image = depth[y : y + height : step, x : x + width : step].astype(np.float64)
-    u, v = _photo_pixels(image.shape, camera, (width, height), step)
-    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)], axis=-1)
-    points = (rays * image[..., None]) @ cam_to_world[:3, :3].T + cam_to_world[:3, 3]
-    uv = np.stack([u / camera.width, 1.0 - v / camera.height], axis=-1)
+    image = depth[letterbox.slices][::step, ::step].astype(np.float64)
+    height, width = letterbox.height, letterbox.width
+    grid = camera.mapped(Letterbox(x=0, y=0, width=width, height=height), width, height)
+    u, v = np.meshgrid(np.arange(0, width, step), np.arange(0, height, step))
+    rays = np.stack([(u - grid.cx) / grid.fx, (v - grid.cy) / grid.fy, np.ones_like(image)], axis=-1)
+    points = transform_points(cam_to_world, rays * image[..., None])
+    uv = np.stack([(u + 0.5) / width, 1.0 - (v + 0.5) / height], axis=-1)
     quads, used = _faces(image)
     number = np.cumsum(used) - 1
     return Relief(
@@ -45,16 +46,6 @@ def relief_of_depth(
         quads=number[quads].astype(np.int32),
         uv=uv.reshape(-1, 2)[used].astype(np.float32),
     )
-
-
-def _photo_pixels(
-    shape: tuple[int, ...], camera: Intrinsics, crop_size: tuple[int, int], step: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where the centres of the taken depth pixels fall in the photo, counted from its corner."""
-    columns = (np.arange(shape[1]) * step + 0.5) * camera.width / crop_size[0]
-    rows = (np.arange(shape[0]) * step + 0.5) * camera.height / crop_size[1]
-    u, v = np.meshgrid(columns, rows)
-    return u, v
 
 
 def _faces(depth: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -9,11 +9,11 @@ import bpy
 
 from . import engine, failures
 from .build_scene import Imported, import_scene
+from .core import Amb3rError
 from .job import Job
 from .prefs import cache_folder, engine_command, preferences
 from .props import AMB3R_PG_settings, choices_of
 from .runtime import RUNTIME
-from .scene_text import SceneFileError
 
 
 class RunError(Exception):
@@ -81,7 +81,7 @@ def finish_job(context: bpy.types.Context, job: Job) -> Imported:
         raise RunError(message)
     try:
         made = import_scene(context, Path(outcome.scene or ""), choices_of(context.scene.amb3r))
-    except (SceneFileError, OSError) as error:
+    except (Amb3rError, OSError) as error:
         message = f"The engine's scene cannot be read: {error}"
         RUNTIME.finish(job, message, is_error=True)
         raise RunError(message) from error
@@ -92,7 +92,5 @@ def finish_job(context: bpy.types.Context, job: Job) -> Imported:
 def summary(made: Imported) -> str:
     """What was imported, in one line."""
     scene = made.scene
-    placed, in_all = len(scene.views), len(scene.views) + len(scene.lost)
-    points = 0 if scene.points is None else scene.points.count
-    unit = "in metres" if scene.is_metric else "of unknown size (use Set Scale)"
-    return f"{scene.name}: {placed} of {in_all} views placed, {points:,} points, {unit}"
+    unit = "in metres" if scene.reconstruction.scale.is_metric else "of unknown size (use Set Scale)"
+    return f"{scene.name}: {len(scene.views)} of {scene.n_photos} views placed, {scene.n_points:,} points, {unit}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from . import tags
-from .scene_file import SceneFile
+from .opened_scene import OpenedScene
 
 CAMERAS, POINTS, DEPTH, MESHES, MARKERS = "Cameras", "Points", "Depth", "Mesh", "Markers"
 
@@ -70,7 +70,7 @@ def find_tree(file: Path) -> SceneTree | None:
     return next((tree for tree in trees() if tree.root.get(tags.SCENE) == str(file)), None)
 
 
-def new_tree(context: bpy.types.Context, scene: SceneFile) -> SceneTree:
+def new_tree(context: bpy.types.Context, scene: OpenedScene) -> SceneTree:
     """An empty scene: collection and root."""
     collection = bpy.data.collections.new(f"AMB3R {scene.name}")
     context.scene.collection.children.link(collection)

@@ -6,7 +6,8 @@ import math
 import bpy
 
 from . import compat, tags
-from .camera_math import Intrinsics, Lens, horizontal_sensor_width, intrinsics_from_lens
+from .camera_math import Lens, horizontal_sensor_width, intrinsics_from_lens
+from .core import PinholeCamera
 
 
 def look_through(context: bpy.types.Context, thing: bpy.types.Object, *, turn_viewport: bool = True) -> None:
@@ -42,7 +43,7 @@ def pixel_aspect_of(thing: bpy.types.Object, scene: bpy.types.Scene) -> float:
     return float(given) if given is not None else scene.render.pixel_aspect_y / scene.render.pixel_aspect_x
 
 
-def intrinsics_of(thing: bpy.types.Object, scene: bpy.types.Scene) -> Intrinsics:
+def intrinsics_of(thing: bpy.types.Object, scene: bpy.types.Scene) -> PinholeCamera:
     """The pinhole camera of a camera object as it is now, the user's changes included."""
     camera = thing.data
     width, height = size_of(thing, scene)

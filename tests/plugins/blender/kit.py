@@ -42,19 +42,19 @@ def random_intrinsics(random: np.random.Generator, width: int, height: int) -> n
 
 def view_document(name: str, size: tuple[int, int], K: np.ndarray, pose: np.ndarray, **more: object) -> Json:
     """A view as scene.amb3r holds it."""
-    view = {"name": name, "image": None, "width": size[0], "height": size[1], "K": K.tolist(), "c2w": pose.tolist()}
-    return {**view, "crop": [0, 0, *size], "time": None, "keyframe": True, "mask": None, **more}
+    view = {"name": name, "image": None, "width": size[0], "height": size[1], "K": K.tolist(), "cam_to_world": pose.tolist()}
+    return {**view, "letterbox": [0, 0, *size], "timestamp_s": None, "is_keyframe": True, "mask": None, **more}
 
 
 def scene_document(views: list[Json], **more: object) -> Json:
     """A whole document; `more` replaces fields."""
     document = {
-        "format": "amb3r-scene", "format_version": 1, "unit": "metre", "metric": True,
+        "format": "amb3r-scene", "format_version": 2, "unit": "metre", "metric": True,
         "scale": {"kind": "metric", "source": "two views 0.52 m apart", "relative_spread": None},
-        "frame": "opencv", "pixel_origin": "corner", "up": [0.0, -1.0, 0.0], "views": views, "unregistered": [],
+        "frame": "opencv", "pixel_origin": "corner", "up_world": [0.0, -1.0, 0.0], "views": views, "unregistered": [],
         "dense": None, "points": None, "video": None,
         "engine": {
-            "name": "amb3r", "version": "0.1.0", "model": "colmap", "pipeline": "one_shot", "weights": None,
+            "name": "amb3r", "version": "0.1.0", "model": "colmap", "pipeline": "one-shot", "weights": None,
             "weights_licence": None, "config": {}, "seconds": {"predict": 1.5}, "notes": ["a note of the engine"],
         },
     }  # fmt: skip
@@ -117,9 +117,9 @@ def simple_scene(folder: Path, *, n_views: int = 3, n_points: int = 500, seed: i
         pose[0, 3] = 0.25 * index
         write_png(folder / "images" / f"photo_{index:03d}.png", np.full((48, 64, 3), 40 * index + 20, np.uint8))
         image = f"images/photo_{index:03d}.png"
-        views.append(view_document(f"photo_{index:03d}.png", (640, 480), K, pose, image=image, crop=[0, 0, 64, 48]))
+        views.append(view_document(f"photo_{index:03d}.png", (640, 480), K, pose, image=image, letterbox=[0, 0, 64, 48]))
     for index, view in enumerate(views):
-        view["time"] = more["times"][index] if "times" in more else None
+        view["timestamp_s"] = more["times"][index] if "times" in more else None
     more.pop("times", None)
     points = write_points(folder / "points.ply", points_table(n_points, seed)) if n_points else None
     dense = write_dense(folder, np.full((n_views, 48, 64), 3.0))
@@ -175,4 +175,4 @@ def lifted_scene(
     write_png(folder / "images" / "photo.png", photo)
     view = view_document("photo.png", (width, height), K, pose, image="images/photo.png")
     points = write_points(folder / "points.ply", rows)
-    return write_scene(folder, scene_document([view], points=points, up=None)), K, pose
+    return write_scene(folder, scene_document([view], points=points, up_world=None)), K, pose

@@ -50,7 +50,7 @@ def test_points_fall_on_the_same_pixel(tmp_path: Path, size: tuple[int, int], po
         points, pixels = _sampled(random, np.array(view["K"]), size)
         found = points_of_render(bpy.context.scene, camera, FLIP, points)
         worst_k = max(worst_k, np.abs(found - pixels).max())
-        pose = np.array(view["c2w"])
+        pose = np.array(view["cam_to_world"])
         world = np.array(root.matrix_world, dtype=np.float64)
         points_world = (points @ pose[:3, :3].T + pose[:3, 3]) @ world[:3, :3].T + world[:3, 3]
         found = points_of_render(
@@ -77,7 +77,7 @@ def test_cameras_come_back_whatever_happened_to_the_root(tmp_path: Path, size: t
     for given, back in zip(views, document["views"], strict=True):
         assert given["name"] == back["name"]
         error_k = np.abs(np.array(given["K"]) - back["K"]).max() / max(size)
-        one, two = np.array(given["c2w"]), np.array(back["c2w"])
+        one, two = np.array(given["cam_to_world"]), np.array(back["cam_to_world"])
         error_t = np.abs(one - two)[:3, 3].max()
         sine = np.linalg.norm(one[:3, :3].T @ two[:3, :3] - np.eye(3)) / np.sqrt(2)
         worst = np.maximum(worst, [error_k, error_t, np.degrees(sine)])
@@ -163,13 +163,13 @@ def _timed_scene(folder: Path, n_views: int, **more: object) -> list[dict]:
         step[:3, 3] = random.normal(0, 0.01, 3)
         pose = pose @ step
         K = np.array([[500.0 + index, 0, 320], [0, 500.0 + index, 240], [0, 0, 1]])
-        views.append(kit.view_document(f"f{index:05d}.jpg", (640, 480), K, pose, time=0.5 * index))
+        views.append(kit.view_document(f"f{index:05d}.jpg", (640, 480), K, pose, timestamp_s=0.5 * index))
     kit.write_scene(folder, kit.scene_document(views, **more))
     return views
 
 
 def test_a_moving_camera_stands_at_every_view_in_time(tmp_path: Path) -> None:
-    views = _timed_scene(tmp_path, 700, video={"path": "clip.mp4", "fps": 29.97})
+    views = _timed_scene(tmp_path, 700, video={"path": "clip.mp4", "frames_per_second": 29.97})
     assert bpy.ops.import_scene.amb3r(filepath=str(tmp_path), cameras="ANIMATED", up_axis="AS_IS") == {"FINISHED"}
     scene = bpy.context.scene
     assert scene.render.fps / scene.render.fps_base == pytest.approx(29.97, rel=1e-5)
@@ -179,16 +179,16 @@ def test_a_moving_camera_stands_at_every_view_in_time(tmp_path: Path) -> None:
     for index in (0, 1, 350, 699):
         frame = 1 + 0.5 * index * 29.97
         scene.frame_set(int(frame), subframe=frame - int(frame))
-        assert np.array(camera.matrix_world) @ FLIP == pytest.approx(np.array(views[index]["c2w"]), abs=2e-5)
+        assert np.array(camera.matrix_world) @ FLIP == pytest.approx(np.array(views[index]["cam_to_world"]), abs=2e-5)
         assert camera.data.lens == pytest.approx((500 + index) * 36 / 640, rel=1e-5)
 
 
 def test_a_thousand_poses_take_less_than_fifty_milliseconds(tmp_path: Path) -> None:
     _timed_scene(tmp_path, 1000)
     bpy.ops.import_scene.amb3r(filepath=str(tmp_path), cameras="ANIMATED")
-    scene = part("scene_file").read_scene(tmp_path)
+    scene = part("opened_scene").open_scene(tmp_path)
     [camera] = [thing for thing in bpy.data.objects if thing.type == "CAMERA"]
-    line = part("timeline").timeline_of([view.time_s for view in scene.views], "TIME", 24.0)
+    line = part("timeline").timeline_of([view.timestamp_s for view in scene.views], "TIME", 24.0)
     seconds = []
     for _ in range(5):
         started = time.perf_counter()

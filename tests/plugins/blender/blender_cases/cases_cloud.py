@@ -86,7 +86,7 @@ def test_a_million_points_come_quickly_and_cheaply(tmp_path: Path) -> None:
     for _ in range(3):
         Path("/proc/self/clear_refs").write_text("5")
         before, started = _rss_mb(), time.perf_counter()
-        table = part("points_file").PointsTable(path)
+        table = part("points_table").PointsTable(path)
         cloud = part("build_cloud").make_cloud(bpy.context, "Points", table, factor=1.0, fixed_radius=0.0)
         cloud.materials.append(part("nodes").point_material())
         seconds.append(time.perf_counter() - started)
@@ -111,6 +111,6 @@ def test_fewer_points_one_radius_and_no_points(tmp_path: Path) -> None:
 def test_a_points_file_that_disagrees_touches_nothing(tmp_path: Path) -> None:
     _scene(tmp_path, kit.points_table(1000))
     kit.write_points(tmp_path / "points.ply", kit.points_table(10))
-    with pytest.raises(RuntimeError, match=r"points\.count: is 1000, but the points file holds 10"):
+    with pytest.raises(RuntimeError, match=r"points\.count: is 1000, but points.ply holds 10"):
         bpy.ops.import_scene.amb3r(filepath=str(tmp_path))
     assert not bpy.data.objects

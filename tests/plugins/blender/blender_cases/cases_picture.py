@@ -84,7 +84,7 @@ def test_depth_reliefs_show_the_photo_too(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     K, pose = kit.random_intrinsics(random, WIDTH, HEIGHT), kit.random_pose(random)
     kit.write_png(tmp_path / "images" / "a.png", photo)
-    view = kit.view_document("a.png", (WIDTH, HEIGHT), K, pose, image="images/a.png", crop=[4, 8, 160, 120])
+    view = kit.view_document("a.png", (WIDTH, HEIGHT), K, pose, image="images/a.png", letterbox=[4, 8, 160, 120])
     depth = np.zeros((1, 136, 168), np.float32)
     depth[0, 8:128, 4:164] = 3.0 + 0.004 * np.arange(160)
     kit.write_scene(tmp_path, kit.scene_document([view], dense=kit.write_dense(tmp_path, depth)))

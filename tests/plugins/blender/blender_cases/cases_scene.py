@@ -180,7 +180,7 @@ def test_the_first_save_of_an_unsaved_file_makes_paths_relative(tmp_path: Path) 
 
 
 def test_a_video_plays_behind_the_moving_camera(tmp_path: Path) -> None:
-    kit.simple_scene(tmp_path, times=[0.0, 0.2, 0.4], video={"path": os.environ["AMB3R_TEST_CLIP"], "fps": 10.0})
+    kit.simple_scene(tmp_path, times=[0.0, 0.2, 0.4], video={"path": os.environ["AMB3R_TEST_CLIP"], "frames_per_second": 10.0})
     _do_import(tmp_path)
     [path] = [thing for thing in bpy.data.objects if thing.get("amb3r_kind") == "path"]
     [background] = path.data.background_images
@@ -205,14 +205,14 @@ def test_numbered_frames_play_as_a_sequence(tmp_path: Path) -> None:
 
 
 def test_footage_that_cannot_line_up_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    kit.simple_scene(tmp_path, times=[0.0, 0.2, 0.4], video={"path": "gone.mp4", "fps": 10.0})
+    kit.simple_scene(tmp_path, times=[0.0, 0.2, 0.4], video={"path": "gone.mp4", "frames_per_second": 10.0})
     _do_import(tmp_path)
     said = capfd.readouterr().out
     assert "no footage behind the moving camera: the video gone.mp4 is not where the scene says" in said
 
 
 def test_scene_settings_stay_when_they_are_not_to_be_touched(tmp_path: Path) -> None:
-    kit.simple_scene(tmp_path, times=[0.0, 0.2, 0.4], video={"path": "gone.mp4", "fps": 10.0})
+    kit.simple_scene(tmp_path, times=[0.0, 0.2, 0.4], video={"path": "gone.mp4", "frames_per_second": 10.0})
     scene = bpy.context.scene
     before = (scene.render.resolution_x, scene.render.fps, scene.frame_end, scene.view_settings.view_transform, scene.camera)
     _do_import(tmp_path, set_render=False, set_timeline=False, match_colors=False, material_preview=False)
@@ -230,7 +230,7 @@ def test_scene_settings_stay_when_they_are_not_to_be_touched(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("option", "up"), [("FIRST", [0, -1, 0]), ("AUTO", [0.6, -0.8, 0])])
 def test_up_comes_from_where_the_user_says(tmp_path: Path, option: str, up: list[float]) -> None:
-    kit.simple_scene(tmp_path, up=[0.6, -0.8, 0.0])
+    kit.simple_scene(tmp_path, up_world=[0.6, -0.8, 0.0])
     _do_import(tmp_path, up_axis=option)
     bpy.context.view_layer.update()
     assert np.array(_root().matrix_world.to_3x3()) @ up == pytest.approx([0, 0, 1], abs=1e-6)
