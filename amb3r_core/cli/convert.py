@@ -20,7 +20,7 @@ def convert(
     Args:
         scene: Scene folder, or its scene.amb3r file.
         to: ply, glb, colmap, colmap-text, nerfstudio, tum, splat or npz; several with commas between.
-        output: File or folder to write; beside the scene, under the format's usual name, when not given.
+        output: File or folder to write; inside the scene folder, under the format's usual name, when not given.
         overwrite: Replace an output that is there already.
     """
     from amb3r_core.errors import InputError

@@ -46,7 +46,7 @@ def reconstruct(
     Args:
         inputs: A folder of photos, photo files, or one video.
         output: Scene folder to write; it appears when everything is done.
-        export: Formats to write beside it, with commas between: ply,glb,colmap,colmap-text,nerfstudio,tum,splat,npz.
+        export: Formats to write inside it, with commas between: ply,glb,colmap,colmap-text,nerfstudio,tum,splat,npz.
         overwrite: Replace a scene that is there already.
         progress: bar: for people. json: one JSON object per line, for programs. none: quiet.
     """

@@ -102,6 +102,11 @@ def _rows(record: "WeightsRecord") -> dict[str, str]:
     }
 
 
+def weights() -> None:
+    """Checkpoints of the networks: weights list, import, fetch, verify."""
+
+
+DESCRIPTION = "Checkpoints of the networks."
 WEIGHTS_COMMANDS = {
     "list": list_weights,
     "import": import_weights,

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from amb3r_core.cli.main import run
+from amb3r_core.cli.main import COMMANDS, GROUPS, run
 from tests.cli.conftest import amb3r, environment
 
 
 def test_help_imports_neither_torch_nor_numpy() -> None:
     code = (
-        "import sys\nfrom amb3r_core.cli.main import run\n"
+        "import sys\nfrom amb3r_core.cli.main import COMMANDS, GROUPS, run\n"
         "try: run(['reconstruct', '--help'])\nexcept SystemExit: pass\n"
         "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules), sorted(sys.modules)"
     )
@@ -36,8 +36,43 @@ def test_wrong_arguments_exit_two() -> None:
     assert amb3r("reconstruct", "photos", "--no-such-option").returncode == 2
 
 
-def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--version"]) == 0
+def test_the_module_of_the_command_is_the_command() -> None:
+    words = [sys.executable, "-m", "amb3r_core.cli.main", "info", "nowhere"]
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+
+
+def test_every_command_is_listed() -> None:
+    shown = amb3r("--help").stdout
+    for name in (*COMMANDS, *GROUPS, "--version"):
+        assert name in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["recontruct", "photos"], "amb3r recontruct: no such command; did you mean reconstruct?"),
+        (["weights", "lst"], "amb3r weights lst: no such command; did you mean list?"),
+        (["qqq"], "amb3r qqq: no such command; there are reconstruct, info"),
+    ],
+)
+def test_an_unknown_command_suggests_the_nearest(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    assert capsys.readouterr().err.startswith(f"error: {told}")
+
+
+def test_switches_show_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(["reconstruct", "--help"])
+    shown = capsys.readouterr().out
+    assert "--backend, --no-backend" in shown
+    assert "--resume, --no-resume" in shown
+
+
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_version_is_printed(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([word]) == 0
     assert capsys.readouterr().out.startswith("amb3r ")
 
 

@@ -82,7 +82,7 @@ def reconstruct(
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code: 0 done, 1 an error the user can mend, 2 wrong arguments, 130 cancelled."""
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    config = (tyro.conf.OmitArgPrefixes,)
     words = list(arguments) or ["--help"]
     return exit_code(
         lambda: tyro.cli(reconstruct, prog="python -m amb3r_open3d", args=words, config=config, registry=option_values()),
