@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from amb3r_core.export.png import write_png
 from amb3r_core.scene.camera import Letterbox, PinholeCamera
 from amb3r_core.scene.conventions import invert, rigid
+from amb3r_core.scene.lens import simple_radial
 from amb3r_core.scene.reconstruction import (
     Dense,
     Provenance,
@@ -100,7 +101,7 @@ def rich_scene(photos: Path | None = None) -> Reconstruction:
     ).reconstruction
     timed = replace(scene.views[0], timestamp_s=0.1, is_keyframe=False)
     camera = replace(scene.views[1].camera, cx=63.7, cy=15.71234567890123)
-    views = (timed, replace(scene.views[1], camera=camera), scene.views[2])
+    views = (timed, replace(scene.views[1], camera=camera), replace(scene.views[2], lens=simple_radial(-0.0123456789)))
     return replace(scene, views=views, video=VideoSource(path="/videos/a.mp4", frames_per_second=29.97))
 
 

@@ -55,14 +55,14 @@ class PinholeCamera:
 
     def mapped(self, letterbox: "Letterbox", width: int, height: int) -> "PinholeCamera":
         """The camera of a (height, width) grid into which this camera's whole image was resized at `letterbox`."""
-        scale_x, scale_y = letterbox.width / self.width, letterbox.height / self.height
+        step_x, step_y = self.width / letterbox.width, self.height / letterbox.height
         return PinholeCamera(
             width=width,
             height=height,
-            fx=self.fx * scale_x,
-            fy=self.fy * scale_y,
-            cx=(self.cx + 0.5) * scale_x + letterbox.x - 0.5,
-            cy=(self.cy + 0.5) * scale_y + letterbox.y - 0.5,
+            fx=self.fx / step_x,
+            fy=self.fy / step_y,
+            cx=(self.cx + 0.5) / step_x + letterbox.x - 0.5,
+            cy=(self.cy + 0.5) / step_y + letterbox.y - 0.5,
         )
 
     def resized(self, width: int, height: int) -> "PinholeCamera":
@@ -73,14 +73,14 @@ class PinholeCamera:
 
     def unmapped(self, letterbox: "Letterbox", width: int, height: int) -> "PinholeCamera":
         """The camera of the original (height, width) image, given this camera of the grid; undoes `mapped`."""
-        scale_x, scale_y = width / letterbox.width, height / letterbox.height
+        step_x, step_y = width / letterbox.width, height / letterbox.height
         return PinholeCamera(
             width=width,
             height=height,
-            fx=self.fx * scale_x,
-            fy=self.fy * scale_y,
-            cx=(self.cx + 0.5 - letterbox.x) * scale_x - 0.5,
-            cy=(self.cy + 0.5 - letterbox.y) * scale_y - 0.5,
+            fx=self.fx * step_x,
+            fy=self.fy * step_y,
+            cx=(self.cx + 0.5 - letterbox.x) * step_x - 0.5,
+            cy=(self.cy + 0.5 - letterbox.y) * step_y - 0.5,
         )
 
 

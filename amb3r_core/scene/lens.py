@@ -1,15 +1,21 @@
 """How a lens bends straight lines: COLMAP's camera models without their focal lengths and principal points."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import numpy as np
 
 from amb3r_core.scene.arrays import Float64
 
 LensModel = Literal["SIMPLE_RADIAL"]
-N_COEFFICIENTS: dict[str, int] = {"SIMPLE_RADIAL": 1}
+N_COEFFICIENTS: Mapping[str, int] = {"SIMPLE_RADIAL": 1}
 """How many coefficients each model has; a model that is not here is refused."""
+
+
+def is_lens_model(name: str) -> TypeGuard[LensModel]:
+    """Whether this is the name of a model that `Lens` knows."""
+    return name in N_COEFFICIENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +28,7 @@ class Lens:
     """The model's coefficients in COLMAP's order; all 0: the lens is straight."""
 
     def __post_init__(self) -> None:
-        if self.model not in N_COEFFICIENTS:
+        if not is_lens_model(self.model):
             raise ValueError(f"lens model {self.model!r} is not known; wanted {' or '.join(N_COEFFICIENTS)}")
         wanted = N_COEFFICIENTS[self.model]
         if len(self.coefficients) != wanted or not all(np.isfinite(self.coefficients)):

@@ -8,6 +8,7 @@ import numpy as np
 
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import Letterbox, PinholeCamera
+from amb3r_core.scene.lens import STRAIGHT, Lens, is_lens_model
 from amb3r_core.scene.reconstruction import (
     Provenance,
     Reconstruction,
@@ -24,6 +25,7 @@ from amb3r_core.scene_folder.records import (
     FORMAT_VERSION,
     DenseRecord,
     EngineRecord,
+    LensRecord,
     PointsRecord,
     PoseRow,
     ScaleRecord,
@@ -92,6 +94,7 @@ def _view_record(view: View, folder: Path) -> ViewRecord:
         timestamp_s=_float(view.timestamp_s),
         is_keyframe=bool(view.is_keyframe),
         mask=_stored(view.mask_path, folder),
+        lens=None if view.lens.is_straight else LensRecord(model=view.lens.model, coefficients=view.lens.coefficients),
     )
 
 
@@ -167,6 +170,7 @@ def _view_of(record: ViewRecord, places: "_Places", index: int) -> View:
         camera=_camera_of(record),
         cam_to_world=np.array(record.cam_to_world),
         letterbox=Letterbox(x=x, y=y, width=width, height=height),
+        lens=_lens_of(record.lens),
         path=places.photo(record.image, "views", index, "image"),
         mask_path=places.photo(record.mask, "views", index, "mask"),
         is_keyframe=record.is_keyframe,
@@ -184,6 +188,13 @@ def _camera_of(record: ViewRecord) -> PinholeCamera:
         cx=subtract_half(cx),
         cy=subtract_half(cy),
     )
+
+
+def _lens_of(record: LensRecord | None) -> Lens:
+    """The lens of a record; straight where its model is of a later day."""
+    if record is None or not is_lens_model(record.model):
+        return STRAIGHT
+    return Lens(model=record.model, coefficients=record.coefficients)
 
 
 def _provenance_of(record: EngineRecord) -> Provenance:

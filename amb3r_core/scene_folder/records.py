@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from amb3r_core.scene.geometry import check_rigid
+from amb3r_core.scene.lens import N_COEFFICIENTS
 from amb3r_core.scene_folder.codec import FieldError, at_least, is_not_empty, is_positive
 
 FORMAT = "amb3r-scene"
@@ -61,6 +62,21 @@ PoseRow = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LensRecord:
+    """How the original photo bends straight lines; the view's camera and the images inside the scene are straight."""
+
+    model: Name
+    """COLMAP's name; a reader passes over a model that it does not know."""
+    coefficients: tuple[float, ...]
+    """In COLMAP's order, without focal lengths and principal point."""
+
+    def __post_init__(self) -> None:
+        wanted = N_COEFFICIENTS.get(self.model, len(self.coefficients))
+        if len(self.coefficients) != wanted:
+            raise FieldError(f"has {len(self.coefficients)} items, wanted {wanted}", "coefficients")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ViewRecord:
     """One placed photo or video frame."""
 
@@ -76,6 +92,8 @@ class ViewRecord:
     timestamp_s: float | None
     is_keyframe: bool
     mask: StoredPath | None
+    lens: LensRecord | None = None
+    """Of the original photo; missing where it is straight."""
 
     def __post_init__(self) -> None:
         (fx, skew, _), (zero, fy, _), last = self.K

@@ -87,6 +87,21 @@ def test_fields_of_a_later_day_are_passed_over(tmp_path: Path):
     assert np.array_equal(load_scene(tmp_path / "scene").cam_to_world, scene.cam_to_world)
 
 
+def test_the_lens_of_a_photo_stands_in_the_scene_beside_its_straight_camera(tmp_path: Path):
+    scene = rich_scene()
+    save_scene(scene, tmp_path / "scene")
+    views = json.loads((tmp_path / "scene" / "scene.amb3r").read_text())["views"]
+    assert [view.get("lens") for view in views] == [None, None, {"model": "SIMPLE_RADIAL", "coefficients": [-0.0123456789]}]
+    assert [view.lens for view in load_scene(tmp_path / "scene").views] == [view.lens for view in scene.views]
+
+
+def test_a_lens_of_a_later_day_is_passed_over(tmp_path: Path):
+    save_scene(rich_scene(), tmp_path / "scene")
+    file = tmp_path / "scene" / "scene.amb3r"
+    file.write_text(file.read_text().replace("SIMPLE_RADIAL", "FOV"))
+    assert load_scene(tmp_path / "scene").views[2].lens.is_straight
+
+
 def test_photos_that_were_taken_away_can_be_accepted(tmp_path: Path):
     save_scene(replace(rich_scene(tmp_path / "scene" / "images"), dense=None), tmp_path / "other")
     shutil.move(tmp_path / "other" / "scene.amb3r", tmp_path / "scene" / "scene.amb3r")
@@ -139,6 +154,9 @@ def change(folder: Path, path: str, value: object) -> None:
         ("views.1.K.0.0", "500", r"views\[1\]\.K\[0\]\[0\]: is text, wanted a number"),
         ("views.1.cam_to_world", MIRROR, r"views\[1\]\.cam_to_world: the pose is not a rigid transform"),
         ("views.1.cam_to_world.0.3", True, r"views\[1\]\.cam_to_world\[0\]\[3\]: is true or false, wanted a number"),
+        ("views.2.lens.coefficients", [0.1, 0.2], r"views\[2\]\.lens\.coefficients: has 2 items, wanted 1"),
+        ("views.2.lens.coefficients", ["0.1"], r"views\[2\]\.lens\.coefficients\[0\]: is text, wanted a number"),
+        ("views.2.lens", "wide", r"views\[2\]\.lens: is text, wanted an object"),
         ("views.1.letterbox", [0, 0, 64, 49], r"views\[1\]\.letterbox: leaves the dense grid of 64x48"),
         ("views.1.letterbox", [0, 0, 0, 48], r"views\[1\]\.letterbox\[2\]: is 0, wanted 1 or more"),
         ("views.1.width", 0, r"views\[1\]\.width: is 0, wanted 1 or more"),
