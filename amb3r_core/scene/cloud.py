@@ -10,17 +10,18 @@ from amb3r_core.scene.arrays import Float32, UInt8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointCloud:
-    """Coloured world points: points (M, 3) float32, colors (M, 3) uint8, confidence (M,) float32 >= 1, view_index (M,) int32.
-
-    radius (M,) float32: half the footprint of the pixel each point came from, in the points' unit, and in a thinned cloud
-    at least half a voxel.
-    """
+    """Coloured world points."""
 
     points: Float32
+    """(M, 3) float32 in the scene's unit."""
     colors: UInt8
+    """(M, 3) uint8."""
     confidence: Float32
+    """(M,) float32 >= 1."""
     view_index: NDArray[np.int32]
+    """(M,) int32: the view each point came from."""
     radius: Float32
+    """(M,) float32: half the footprint of the pixel each point came from, and in a thinned cloud at least half a voxel."""
 
     def __post_init__(self) -> None:
         n_points = self.points.shape[0]

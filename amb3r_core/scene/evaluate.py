@@ -24,30 +24,34 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff", ".we
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoseScore:
-    """How well the cameras stand.
-
-    registered: of n_images. auc30: area under the curve of pair errors up to 30 degrees, unregistered views failing. ate: root
-    mean square distance of camera centres after a similarity, in ground-truth units; ate_relative: over the trajectory's
-    extent. scale: ground truth over estimate.
-    """
+    """How well the cameras stand."""
 
     n_images: int
     registered: int
+    """How many of the images are placed."""
     auc30: float
+    """Area under the curve of pair errors up to 30 degrees, unregistered views failing."""
     ate: float
+    """Root mean square distance of camera centres after a similarity, in ground-truth units."""
     ate_relative: float
+    """The same over the trajectory's extent."""
     scale: float
+    """Ground truth over estimate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthScore:
-    """Pixels with ground truth, one scale per scene. completeness: share with an answer. abs_rel and delta_125 (share within a
-    factor 1.25): means over images, by the share of the most confident pixels kept (unanswered ones are the least confident)."""
+    """How well the depth of pixels with ground truth fits, after one scale per scene."""
 
     scale: float
+    """Ground truth over estimate."""
     completeness: float
+    """Share of the pixels that have a depth."""
     abs_rel: Mapping[float, float]
+    """Mean over images of the mean relative error, by the share of the most confident pixels kept; those without a depth are the
+    least confident."""
     delta_125: Mapping[float, float]
+    """Mean over images of the share of pixels within a factor 1.25, by the same shares."""
 
 
 def image_names(scene: Path) -> list[str]:

@@ -24,29 +24,30 @@ STATISTICS_STEP = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusionConfig:
-    """What becomes a point.
-
-    min_weight: least confidence as a weight (c - 1) / c in [0, 1). keep_percent: the most confident share of all known
-    pixels, in percent (0, 100]. max_depth_jump: depth step between neighbouring pixels that parts two surfaces, as a share of
-    the farther depth. max_grazing_deg: angle between ray and surface normal beyond which depth is not trusted, degrees.
-    min_agreeing_views: how many OTHER views must see the point where it is; lowered to half the number of views, so one view
-    needs none and two need one. neighbour_views: how many other views are asked. depth_tolerance: how far another view's
-    depth may differ to agree, as a share of the point's depth there. free_space_tolerance: how far behind the point another
-    view's surface must lie to contradict it; a point that more views contradict than confirm is dropped.
-    voxel_size: in scene units; None: the median pixel footprint. max_points: voxels grow until the cloud is no larger; None:
-    no limit.
-    """
+    """What becomes a point."""
 
     min_weight: float = 0.0
+    """Least confidence as a weight in [0, 1)."""
     keep_percent: float = 100.0
+    """The most confident share of all known pixels, in percent (0, 100]."""
     max_depth_jump: float = 0.05
+    """Depth step between neighbouring pixels that parts two surfaces, as a share of the farther depth."""
     max_grazing_deg: float = 85.0
+    """Angle between ray and surface normal beyond which depth is not trusted, degrees."""
     min_agreeing_views: int = 2
+    """How many OTHER views must see the point where it is; lowered to half the number of views, so one view needs none and two
+    need one."""
     neighbour_views: int = 8
+    """How many other views are asked."""
     depth_tolerance: float = 0.02
+    """How far another view's depth may differ to agree, as a share of the point's depth there."""
     free_space_tolerance: float = 0.05
+    """How far behind the point another view's surface must lie to contradict it; a point that more views contradict than confirm
+    is dropped."""
     voxel_size: float | None = None
+    """In scene units; None: the median pixel footprint."""
     max_points: int | None = 2_000_000
+    """Voxels grow until the cloud is no larger; None: no limit."""
 
     def __post_init__(self) -> None:
         _check("min_weight", self.min_weight, 0.0 <= self.min_weight < 1.0, "in [0, 1)")

@@ -21,29 +21,30 @@ LONG_TRACK = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackConfig:
-    """depth_tolerance: how far a view's depth may be from the point, as a share of the point's depth, for the view to see it.
-
-    min_views: least views per track; fewer only in a scene with fewer views, and for a view that would have no point at all.
-    max_points: how many tracks are kept. min_points_per_view: what each view gets, where it sees so many.
-    """
+    """Which points become tracks."""
 
     depth_tolerance: float = 0.01
+    """How far a view's depth may be from the point, as a share of the point's depth, for the view to see it."""
     min_views: int = 2
+    """Least views per track; fewer only in a scene with fewer views, and for a view that would have no point at all."""
     max_points: int = 100_000
+    """How many tracks are kept."""
     min_points_per_view: int = 100
+    """What each view gets, where it sees so many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """Points (P, 3) float64 in world coordinates with colours (P, 3) uint8, and K observations ordered by view, then point.
-
-    Observation k: views[view[k]] sees points[point[k]].
-    """
+    """Points, and K observations of them, ordered by view, then point: views[view[k]] sees points[point[k]]."""
 
     points: Float64
+    """(P, 3) float64 in world coordinates."""
     colors: NDArray[np.uint8]
+    """(P, 3) uint8."""
     point: Index
+    """(K,) into `points`."""
     view: Index
+    """(K,) into the scene's views."""
 
     @property
     def lengths(self) -> Index:

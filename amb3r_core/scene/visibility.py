@@ -24,12 +24,16 @@ SAME_PLACE_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class DepthView:
-    """One view's depth (H, W) on the dense grid with the grid's camera, the pose, and where the image lies in the grid."""
+    """One view's depth, and what it takes to look points up in it."""
 
     camera: PinholeCamera
+    """Of the dense grid."""
     world_to_cam: Float64
+    """(4, 4)."""
     depth: Float32
+    """(H, W) on the dense grid."""
     letterbox: Letterbox
+    """Where the image lies in the grid."""
 
     @staticmethod
     def of(reconstruction: Reconstruction, index: int) -> "DepthView":
@@ -43,17 +47,18 @@ class DepthView:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What one view says about M points, for those in front of it and inside its image.
-
-    index (K,): which points. pixels (K, 2) on the dense grid. z (K,): depth of the point in this view. is_seen (K,): the depth
-    map has a surface there. is_seen_through (K,): the depth map has a surface clearly behind it all around.
-    """
+    """What one view says about those K of M points that are in front of it and inside its image."""
 
     index: Index
+    """(K,): which points."""
     pixels: Floats
+    """(K, 2) on the dense grid."""
     z: Floats
+    """(K,): depth of the point in this view."""
     is_seen: Mask
+    """(K,): the depth map has a surface there."""
     is_seen_through: Mask
+    """(K,): the depth map has a surface clearly behind it all around."""
 
 
 def sight(view: DepthView, points: Floats, *, tolerance: float, free_space_tolerance: float = np.inf) -> Sighting:

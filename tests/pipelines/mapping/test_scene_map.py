@@ -8,6 +8,7 @@ import pytest
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap, fuse_maps
 from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore
 from amb3r_core.scene.geometry import Sim3
+from amb3r_core.scene.lens import simple_radial
 from tests.pipelines.windows_of_truth import moved_by, true_window
 
 
@@ -78,6 +79,17 @@ def test_what_is_measured_against_the_map_replaces_what_was_before_and_the_rest_
     assert scene.intrinsics(2)[0, 0] == pytest.approx(focal_px, rel=0.03), "a camera found freely outweighs it"
 
 
+def test_a_lens_blends_as_the_camera_does(tmp_path):
+    window = replace(true_window(range(4)), lenses=(simple_radial(-0.1),) * 4)
+    scene = empty_map(tmp_path)
+    scene.start(window)
+    assert scene.lens(2) == simple_radial(-0.1)
+    alignment = scene.align(window, range(4))
+    scene.fuse(replace(alignment.apply(window), lenses=(simple_radial(-0.2),) * 4), [2], alignment)
+    assert scene.lens(1) == simple_radial(-0.1)
+    assert scene.lens(2).coefficients[0] == pytest.approx(-0.15)
+
+
 def test_frames_the_model_did_not_register_are_passed_over(tmp_path):
     window = true_window(range(4))
     scene = empty_map(tmp_path)
@@ -86,7 +98,7 @@ def test_frames_the_model_did_not_register_are_passed_over(tmp_path):
 
 
 def test_a_map_is_restored_as_it_was_recorded(tmp_path):
-    window = true_window(range(70))
+    window = replace(true_window(range(70)), lenses=tuple(simple_radial(-0.001 * frame) for frame in range(70)))
     scene = empty_map(tmp_path)
     scene.start(window)
     record = scene.record()
@@ -95,5 +107,6 @@ def test_a_map_is_restored_as_it_was_recorded(tmp_path):
     again = empty_map(tmp_path)
     again.restore(record)
     assert again.placed() == list(range(70))
+    assert [again.lens(frame) for frame in range(70)] == list(window.lenses)
     np.testing.assert_array_equal(again.poses(range(70)), record["poses"])
     assert np.median(again.maps(0).depth) == pytest.approx(np.median(window.depth[0]) / np.median(window.depth), rel=1e-5)
