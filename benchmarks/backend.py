@@ -22,12 +22,12 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-
 from amb3r_core.voxel.choose_ops import choose_ops
 from amb3r_core.voxel.config import PointTransformerConfig
 from amb3r_core.voxel.grid import voxelize
 from amb3r_core.voxel.interpolate import interpolate_voxels
 from amb3r_core.voxel.transformer import PointTransformer
+from benchmarks.records import Results, add_json_option, recorded
 
 VOXEL_SIZE = 0.01
 POINTS_PER_UNIT_AREA = 7000
@@ -44,6 +44,12 @@ def main() -> None:
     arguments = _parse()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    with recorded("backend", arguments) as results:
+        measure(arguments, results)
+
+
+def measure(arguments: argparse.Namespace, results: Results) -> None:
+    """One row per number of points."""
     device = torch.device(arguments.device)
     network = PointTransformer(_config(small=arguments.small)).eval().to(device)
     columns = " ".join(f"{part + ' s':>13}" for part in PARTS)
@@ -55,6 +61,9 @@ def main() -> None:
         n_voxels, seconds, cost = min(runs, key=lambda run: run[2])
         row = f"{n_points:8d} {n_voxels:8d} " + " ".join(f"{seconds[part]:13.2f}" for part in PARTS) + f" {cost:10.2f}"
         print(row + _growth(before, n_points, cost), flush=True)
+        results.append(
+            {"points": n_points, "voxels": n_voxels, **{f"{part}_s": s for part, s in seconds.items()}, "cost_s": cost}
+        )
         before = n_points, cost
 
 
@@ -120,6 +129,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    add_json_option(parser)
     return parser.parse_args()
 
 

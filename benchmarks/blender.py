@@ -23,6 +23,7 @@ from amb3r_blender import build_cameras, build_cloud, opened_scene
 from amb3r_blender.points_table import PointsTable
 from amb3r_blender.timeline import timeline_of
 
+from benchmarks.records import Results, add_json_option, recorded
 from tests.plugins.blender import kit
 
 
@@ -32,20 +33,23 @@ def main() -> None:
     parser.add_argument("--points", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--poses", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
+    add_json_option(parser)
     arguments = parser.parse_args()
     print(f"Blender {bpy.app.version_string}, best of {arguments.repeats}")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, recorded("blender", arguments) as results:
+        results.append({"blender": bpy.app.version_string})
         for n_points in arguments.points:
-            measure_points(Path(folder) / "points.ply", n_points, arguments.repeats)
-        measure_path(Path(folder), arguments.poses, arguments.repeats)
+            measure_points(Path(folder) / "points.ply", n_points, arguments.repeats, results)
+        measure_path(Path(folder), arguments.poses, arguments.repeats, results)
 
 
-def measure_points(path: Path, n_points: int, repeats: int) -> None:
+def measure_points(path: Path, n_points: int, repeats: int, kept: Results) -> None:
     """From the file to a point cloud with every attribute."""
     kit.write_points(path, np.resize(kit.points_table(min(n_points, 100_000)), n_points))
     size_mb = path.stat().st_size / 1e6
     results = [with_peak(lambda: import_points(path, n_points)) for _ in range(repeats)]
     seconds, extra_mb = min(result[0] for result in results), results[0][1]
+    kept.append({"points": n_points, "seconds": seconds, "extra_mb": extra_mb})
     print(f"{n_points:>12,} points ({size_mb:.0f} MB): {seconds:.3f} s, {extra_mb:.0f} MB extra at the peak")
 
 
@@ -81,7 +85,7 @@ def status_mb(name: str) -> float:
     return float(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) * 1024 / 1e6
 
 
-def measure_path(folder: Path, n_poses: int, repeats: int) -> None:
+def measure_path(folder: Path, n_poses: int, repeats: int, kept: Results) -> None:
     """One camera through many views."""
     random = np.random.default_rng(0)
     K = np.array([[500.0, 0.0, 320.0], [0.0, 500.0, 240.0], [0.0, 0.0, 1.0]])
@@ -97,6 +101,7 @@ def measure_path(folder: Path, n_poses: int, repeats: int) -> None:
         started = time.perf_counter()
         build_cameras.animate_path(thing, scene.views, line, 1.0)
         seconds.append(time.perf_counter() - started)
+    kept.append({"poses": n_poses, "seconds": min(seconds)})
     print(f"{n_poses:>12,} poses: {1000 * min(seconds):.1f} ms")
 
 

@@ -1,8 +1,8 @@
-"""Measures ways to dense depth on scene folders with ground truth: what `amb3r_core/models/colmap/dense.py` was chosen by.
+"""Measures ways to dense depth on scene folders with ground truth: what `amb3r_core/models/colmap/stereo/dense.py` was chosen by.
 
     python benchmarks/dense_methods.py SCENE... [--methods ours half-size one-window winner patchmatch sgbm] [--threads N]
 
-SCENE holds images/ and gt/ as described in amb3r_core/evaluate.py; its true cameras are used, so that depth alone
+SCENE holds images/ and gt/ as described in amb3r_core/scene/evaluate.py; its true cameras are used, so that depth alone
 is compared. One scale per scene; the shares are those of the most confident pixels of each image, unanswered ones last.
 """
 
@@ -32,6 +32,7 @@ from amb3r_core.progress import silent
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.evaluate import image_names, true_poses
 from benchmarks.dense_rivals import PatchMatch, sgbm_depth
+from benchmarks.records import add_json_option, recorded
 
 Answer = tuple[Tensor, Tensor]
 SHARES = (0.5, 0.7, 1.0)
@@ -45,21 +46,38 @@ def main() -> None:
     parser.add_argument("scenes", type=Path, nargs="+")
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--threads", type=int)
+    add_json_option(parser)
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     columns = "".join(f" | {share:4.0%} AbsRel d<1.25 d<1.03" for share in SHARES)
     print(f"{'scene':14s} {'method':11s} s/view  answered{columns}")
-    for folder in arguments.scenes:
-        pixels, scene = _load(folder)
-        truths = true_depth(folder)
-        for method in arguments.methods:
-            started = time.perf_counter()
-            with torch.inference_mode():
-                depth, confidence = METHODS[method](pixels, scene)
-            seconds = (time.perf_counter() - started) / len(pixels)
-            rows = [(depth[k], confidence[k], truths[Path(name).stem]) for k, name in enumerate(image_names(folder))]
-            print(f"{folder.name:14s} {method:11s} {seconds:6.2f}  {_score(rows)}   load {os.getloadavg()[0]:.1f}", flush=True)
+    with recorded("dense_methods", arguments) as results:
+        for folder in arguments.scenes:
+            pixels, scene = _load(folder)
+            for method in arguments.methods:
+                row = _measure(folder, method, pixels, scene)
+                results.append(row)
+                print(_told(row), flush=True)
+
+
+def _measure(folder: Path, method: str, pixels: Tensor, scene: SparseScene) -> dict[str, object]:
+    """Seconds and errors of one method on one scene."""
+    truths = true_depth(folder)
+    started = time.perf_counter()
+    with torch.inference_mode():
+        depth, confidence = METHODS[method](pixels, scene)
+    seconds = (time.perf_counter() - started) / len(pixels)
+    rows = [(depth[k], confidence[k], truths[Path(name).stem]) for k, name in enumerate(image_names(folder))]
+    return {"scene": folder.name, "method": method, "seconds_per_view": seconds, "load": os.getloadavg()[0], **_score(rows)}
+
+
+def _told(row: dict[str, object]) -> str:
+    text = f"{row['scene']:14s} {row['method']:11s} {row['seconds_per_view']:6.2f}  {row['answered']:7.1%}"
+    for share in SHARES:
+        relative, within, close = (row[f"{name}_{share:.0%}"] for name in ("abs_rel", "delta_125", "delta_103"))
+        text += f" |      {relative:6.3f} {within:6.3f} {close:6.3f}"
+    return f"{text}   load {row['load']:.1f}"
 
 
 def _load(folder: Path) -> tuple[Tensor, SparseScene]:
@@ -126,16 +144,16 @@ METHODS: dict[str, Callable[[Tensor, SparseScene], Answer]] = {
 }
 
 
-def _score(rows: list[tuple[Tensor, Tensor, np.ndarray]]) -> str:
+def _score(rows: list[tuple[Tensor, Tensor, np.ndarray]]) -> dict[str, float]:
     known = [(depth.numpy()[truth > 0], confidence.numpy()[truth > 0], truth[truth > 0]) for depth, confidence, truth in rows]
     ratios = np.concatenate([truth[depth > 0] / depth[depth > 0] for depth, _, truth in known])
     scale = float(np.median(ratios))
-    text = f"{np.mean([(depth > 0).mean() for depth, _, _ in known]):7.1%}"
+    scores = {"answered": float(np.mean([(depth > 0).mean() for depth, _, _ in known]))}
     for share in SHARES:
         parts = [_errors(depth * scale, confidence, truth, share) for depth, confidence, truth in known]
-        relative, within, close = np.mean(parts, axis=0)
-        text += f" |      {relative:6.3f} {within:6.3f} {close:6.3f}"
-    return text
+        names = (f"{name}_{share:.0%}" for name in ("abs_rel", "delta_125", "delta_103"))
+        scores |= dict(zip(names, np.mean(parts, axis=0).tolist(), strict=True))
+    return scores
 
 
 def _errors(depth: np.ndarray, confidence: np.ndarray, truth: np.ndarray, share: float) -> tuple[float, float, float]:

@@ -17,6 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
+from benchmarks.records import add_json_option, recorded
 from tests.golden import Comparison, build, build_backend, compare, run, run_backend
 from tests.synthetic_weights import synthetic_images
 
@@ -24,6 +25,14 @@ from tests.synthetic_weights import synthetic_images
 def main() -> int:
     """Runs the comparison the command line asks for."""
     arguments = _parse()
+    with recorded("goldens", arguments) as results:
+        comparisons = run_comparisons(arguments)
+        results += [{"output": one.name, "error": one.error, "limit": one.limit} for one in comparisons]
+    return 0 if comparisons and all(comparison.passes for comparison in comparisons) else 1
+
+
+def run_comparisons(arguments: argparse.Namespace) -> list[Comparison]:
+    """The network's outputs against those of the file, printed."""
     with np.load(arguments.file) as file:
         golden = {name: file[name] for name in file.files}
     start = time.perf_counter()
@@ -39,7 +48,7 @@ def main() -> int:
         found = run(network, images, curve_seed=arguments.shuffle_seed)
     comparisons = compare(found, golden)
     _print(comparisons, time.perf_counter() - start)
-    return 0 if comparisons and all(comparison.passes for comparison in comparisons) else 1
+    return comparisons
 
 
 def _with_patch_rule(rule: str) -> ModelConfig:
@@ -67,6 +76,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--shuffle-seed", type=int, help="shuffle the curves with this seed; off by default")
     parser.add_argument("--patch-rule", choices=("per_scene", "smallest_scene"), default="per_scene")
     parser.add_argument("--backend-only", action="store_true", help="the file is of the back end alone")
+    add_json_option(parser)
     return parser.parse_args()
 
 

@@ -64,6 +64,18 @@ class Meter:
         self.pending.clear()
         self.peak = rate
 
+    def rows(self) -> list[dict[str, object]]:
+        """Every part as numbers: seconds, products, and the share of what was possible."""
+        return [
+            {
+                "part": name,
+                "seconds": self.seconds[name],
+                "flop": self.flops[name],
+                "of_peak": self.flops[name] / self.possible[name],
+            }
+            for name in self.seconds
+        ]
+
     def print_table(self) -> None:
         """Every part, the slowest first, and all together."""
         print(f"{'part':12s} {'seconds':>8s} {'TFLOP':>8s} {'GFLOP/s':>8s} {'peak':>8s} {'of peak':>8s}")

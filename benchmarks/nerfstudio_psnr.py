@@ -22,7 +22,11 @@ from typing import Any
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "plugins" / "nerfstudio")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "plugins" / "nerfstudio"))
+
+from benchmarks.records import Results, add_json_option, recorded
+
 os.environ["TORCH_COMPILE_DISABLE"] = "1"
 
 HELD_OUT_EVERY = 5
@@ -39,17 +43,19 @@ def main() -> None:
     parser.add_argument("--iterations", type=int)
     parser.add_argument("--factor", type=int, default=8)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of the runs, from 0; all when not given")
+    add_json_option(parser)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, recorded("nerfstudio_psnr", arguments) as results:
         work = Path(place)
         if arguments.dataset == Path("large-room"):
-            train_all(chosen(large_room_runs(work), arguments.only), work, arguments.iterations or 600)
+            train_all(chosen(large_room_runs(work), arguments.only), work, arguments.iterations or 600, results)
             return
         plain = work / "plain"
         n_placed = write_plain_colmap(arguments.dataset, plain, work, arguments.factor)
         print(f"plain COLMAP places {n_placed} images")
+        results.append({"plain_colmap_places": n_placed})
         runs = real_runs(arguments.dataset, plain, arguments.factor)
-        train_all(chosen(runs, arguments.only), work, arguments.iterations or 200)
+        train_all(chosen(runs, arguments.only), work, arguments.iterations or 200, results)
 
 
 def chosen(runs: list[Run], only: list[int] | None) -> list[Run]:
@@ -136,7 +142,7 @@ def held_out_split() -> dict[str, Any]:
     return {"eval_mode": "interval", "eval_interval": HELD_OUT_EVERY, "load_3D_points": True}
 
 
-def train_all(runs: list[Run], work: Path, iterations: int) -> None:
+def train_all(runs: list[Run], work: Path, iterations: int, results: Results) -> None:
     """Trains them and prints one line for each."""
     import torch
 
@@ -147,9 +153,12 @@ def train_all(runs: list[Run], work: Path, iterations: int) -> None:
         for number, (name, config, data, parser, downscale, model) in enumerate(runs):
             start = time.perf_counter()
             trained = train(config, data, work / str(number), iterations, data=parser, downscale=downscale, **model)
+            held_out, seen, n_gaussians = trained.psnr("eval"), trained.psnr(), trained.model.num_points
+            seconds = time.perf_counter() - start
+            results.append({"run": name, "held_out_db": held_out, "train_db": seen, "gaussians": n_gaussians, "seconds": seconds})
             print(
-                f"{name}: held-out {trained.psnr('eval'):.2f} dB, train {trained.psnr():.2f} dB, "
-                f"{trained.model.num_points} gaussians, {iterations} iterations, {time.perf_counter() - start:.0f} s",
+                f"{name}: held-out {held_out:.2f} dB, train {seen:.2f} dB, {n_gaussians} gaussians, "
+                f"{iterations} iterations, {seconds:.0f} s",
                 flush=True,
             )
 

@@ -1,7 +1,7 @@
 """How fast the network runs here, part by part, against the machine's own matrix product, and how much memory it takes.
 
     python benchmarks/network.py [--views 4] [--size 518x392] [--dtype float32|bfloat16|both] [--passes full|answer]
-                                 [--weights FILE]
+                                 [--weights FILE] [--json FILE]
 
 The peak rate is that of a matrix product of the same dtype, by the faster of torch's two kernels, sampled between steps of the
 network all through the run, so that a busy machine slows both alike. Only products that run are counted (linear layers,
@@ -48,6 +48,7 @@ from amb3r_core.models.amb3r.precision import set_dtype
 from amb3r_core.models.amb3r.weights import WeightsRecord, load_weights
 from amb3r_core.models.amb3r.weights_files import write_safetensors
 from amb3r_core.progress import silent
+from benchmarks.records import add_json_option, recorded
 from tests.golden import build
 from tests.synthetic_weights import synthetic_images
 
@@ -72,8 +73,8 @@ def parts(network: Amb3rNetwork) -> list[tuple[str, nn.Module]]:
     ]
 
 
-def measure(network: Amb3rNetwork, images: Tensor, dtype: torch.dtype, passes: str) -> list[Pass]:
-    """Runs both passes once, prints the table, and gives back both."""
+def measure(network: Amb3rNetwork, images: Tensor, dtype: torch.dtype, passes: str) -> tuple[Pass, Pass, list[dict[str, object]]]:
+    """Runs both passes once, prints the table, and gives back both passes and the table's numbers."""
     first_heads, second_heads = (Outputs.ALL, Outputs.ALL) if passes == "full" else (Outputs.POINTS, ANSWER)
     square, synchronize = random_square(images.device, dtype), synchronizer(images.device)
     meter = Meter(lambda: 0, lambda: peak_rate(square, synchronize), synchronize)
@@ -92,7 +93,7 @@ def measure(network: Amb3rNetwork, images: Tensor, dtype: torch.dtype, passes: s
     print(f"\n{dtype}, {torch.get_num_threads()} threads")
     meter.print_table()
     _print_memory(most, network.config, images, dtype)
-    return [first, second]
+    return first, second, [*meter.rows(), {"most_memory_gb": most / 1e9}]
 
 
 def count_products(config: ModelConfig, images: Tensor, first_heads: Outputs, second_heads: Outputs) -> dict[str, int]:
@@ -139,8 +140,8 @@ def run(arguments: argparse.Namespace, name: str, weights: Path, folder: Path) -
     height, width = (int(side) for side in arguments.size.split("x"))
     images = ((synthetic_images(1, arguments.views, height, width) + 1) / 2).to(device)
     start = time.perf_counter()
-    first, second = measure(network, images, dtype, arguments.passes)
-    found = {"seconds": time.perf_counter() - start, "second": _depth(second), "points": first.points}
+    first, second, table = measure(network, images, dtype, arguments.passes)
+    found = {"seconds": time.perf_counter() - start, "second": _depth(second), "points": first.points, "table": table}
     if first.depth is not None:
         found["first"] = _depth(first)
     exact = folder / "float32.pt"
@@ -174,8 +175,8 @@ def _depth(one: Pass) -> Tensor:
     return one.depth.values
 
 
-def compare(folder: Path) -> None:
-    """Prints how far bfloat16's depths are from float32's."""
+def compare(folder: Path) -> dict[str, object]:
+    """How far bfloat16's depths are from float32's, printed and given back."""
     exact, rough = (torch.load(folder / f"{name}.pt", weights_only=False) for name in ("float32", "bfloat16"))
     references = {"first": "first", "second": "second", "same points": "second"}
     changes = {name: _change(rough[name], exact[other]) for name, other in references.items() if name in rough}
@@ -185,6 +186,7 @@ def compare(folder: Path) -> None:
     tiles = "has" if torch.cpu._is_amx_tile_supported() else "has no AMX tiles, and so no"
     faster = exact["seconds"] / rough["seconds"]
     print(f"  {faster:.2f} times as fast; this CPU {tiles} bfloat16 products several times as fast as float32's")
+    return {"bfloat16_change": changes, "bfloat16_times_as_fast": faster}
 
 
 def _change(one: Tensor, other: Tensor) -> float:
@@ -195,15 +197,17 @@ def main() -> None:
     """Measures what the command line asks for."""
     arguments = _parse()
     names = ("float32", "bfloat16") if arguments.dtype == "both" else (arguments.dtype,)
-    with ExitStack() as stack:
+    with recorded("network", arguments) as results, ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="amb3r-benchmark-")))
         weights = arguments.weights or folder / "synthetic.safetensors"
         if not weights.exists():
             _in_own_process(make_weights, weights)
         for name in names:
             _in_own_process(run, arguments, name, weights, folder)
+            found = torch.load(folder / f"{name}.pt", weights_only=False)
+            results += [{"dtype": name, "seconds": found["seconds"]}, *({"dtype": name, **row} for row in found["table"])]
         if len(names) > 1:
-            compare(folder)
+            results.append(compare(folder))
 
 
 def _in_own_process(target: Callable[..., None], *values: object) -> None:
@@ -222,6 +226,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--passes", choices=("full", "answer"), default="full", help="answer: only the heads `predict` needs")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="synthetic weights, made when they are not there")
+    add_json_option(parser)
     return parser.parse_args()
 
 

@@ -1,17 +1,21 @@
 """How good the meshes of the Open3D stages are, beside Open3D's own RGB-D integration of the same depth.
 
-    PYTHONPATH=. python benchmarks/open3d_mesh.py room             # known room: noise, flying pixels, confidence, speed
-    PYTHONPATH=. python benchmarks/open3d_mesh.py truth DEV/7s_a_few  # true depth and poses of a ground-truth folder
-    PYTHONPATH=. python benchmarks/open3d_mesh.py scene SCENE DEV/7s_a_few   # a reconstructed scene, aligned to the true poses
+    python benchmarks/open3d_mesh.py room                          # known room: noise, flying pixels, confidence, speed
+    python benchmarks/open3d_mesh.py truth DEV/7s_a_few            # true depth and poses of a ground-truth folder
+    python benchmarks/open3d_mesh.py scene SCENE DEV/7s_a_few      # a reconstructed scene, aligned to the true poses
 
 Accuracy: distance of points on the mesh from the nearest true point. Completeness: share of true points within 20 mm of the mesh.
 """
 
+import argparse
 import resource
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "plugins" / "open3d"))
 
 import amb3r_open3d as a3
 import numpy as np
@@ -27,6 +31,7 @@ from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.evaluate import depth_m_from_mm, image_names, true_poses
 from amb3r_core.scene.reconstruction import Reconstruction
+from benchmarks.records import Results, add_json_option, recorded
 from tests.fakes import Room, fake_room
 
 REACH_M = 0.02
@@ -34,39 +39,52 @@ SAMPLES = 200_000
 NAIVE = a3.FuseTSDFOptions(confidence="ignore")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Runs one of the three parts."""
-    part, *paths = arguments or ["room"]
-    if part == "room":
-        room_rows()
-    elif part == "truth":
-        folder = Path(paths[0])
-        scene = true_scene(folder)
-        real_rows(scene, true_points(scene))
-    else:
-        truth = true_scene(Path(paths[1]))
-        scene = a3.AlignTo(true_poses_by_name(Path(paths[1])))(a3.Scene(load_scene(paths[0])))
-        print(f"aligned: {scene.alignment}")
-        points = true_points(truth)
-        print("reconstructed depth"), real_rows(scene, points)
-        print("Open3D's integration of the true depth"), report("naive", a3.FuseTSDF(NAIVE)(truth), points)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["room", "truth", "scene"], nargs="?", default="room")
+    parser.add_argument("paths", type=Path, nargs="*")
+    add_json_option(parser)
+    arguments = parser.parse_args()
+    with recorded(f"open3d_mesh {arguments.part}", arguments) as results:
+        if arguments.part == "room":
+            room_rows(results)
+        elif arguments.part == "truth":
+            scene = true_scene(arguments.paths[0])
+            real_rows(scene, true_points(scene), results)
+        else:
+            reconstructed_rows(*arguments.paths, results)
 
 
-def real_rows(scene: a3.Scene, points: NDArray) -> None:
+def reconstructed_rows(folder: Path, true_folder: Path, results: Results) -> None:
+    """A reconstructed scene against the truth, and beside it what Open3D makes of the true depth."""
+    truth = true_scene(true_folder)
+    scene = a3.AlignTo(true_poses_by_name(true_folder))(a3.Scene(load_scene(folder)))
+    print(f"aligned: {scene.alignment}")
+    points = true_points(truth)
+    print("reconstructed depth")
+    real_rows(scene, points, results)
+    print("Open3D's integration of the true depth")
+    report("naive, true depth", a3.FuseTSDF(NAIVE)(truth), points, results)
+
+
+def real_rows(scene: a3.Scene, points: NDArray, results: Results) -> None:
     """The stages with each use of confidence, and plain fusion."""
     masked = a3.MaskDepth()(scene)
     for use in ("ignore", "mask", "weight"):
         mesh = (a3.FuseTSDF(a3.FuseTSDFOptions(confidence=use)) >> a3.CleanMesh())(masked)
-        report(f"MaskDepth, confidence={use}", mesh, points)
-    report("naive (no mask, no confidence)", a3.FuseTSDF(NAIVE)(scene), points)
+        report(f"MaskDepth, confidence={use}", mesh, points, results)
+    report("naive (no mask, no confidence)", a3.FuseTSDF(NAIVE)(scene), points, results)
 
 
-def report(name: str, mesh: o3d.t.geometry.TriangleMesh, points: NDArray) -> None:
-    """Prints one line of a mesh against true points (M, 3) in metres."""
+def report(name: str, mesh: o3d.t.geometry.TriangleMesh, points: NDArray, results: Results) -> None:
+    """Prints and keeps one line of a mesh against true points (M, 3) in metres."""
     distances = distances_to_points(mesh, points)
+    mean_mm, median_mm = 1e3 * distances.mean(), 1e3 * np.quantile(distances, 0.5)
     complete = float((distances_to_mesh(mesh, points) <= REACH_M).mean())
+    results.append({"mesh": name, "mean_mm": mean_mm, "median_mm": median_mm, "complete_at_20_mm": complete})
     print(
-        f"{name:34s} accuracy mean {1e3 * distances.mean():6.2f} median {1e3 * np.quantile(distances, 0.5):6.2f} mm, "
+        f"{name:34s} accuracy mean {mean_mm:6.2f} median {median_mm:6.2f} mm, "
         f"completeness at 20 mm {complete:6.1%}, {len(mesh.triangle.indices):,} triangles",
         flush=True,
     )
@@ -119,7 +137,7 @@ def true_poses_by_name(folder: Path) -> dict[str, NDArray]:
     return {name: poses[Path(name).stem] for name in image_names(folder) if Path(name).stem in poses}
 
 
-def room_rows() -> None:
+def room_rows(results: Results) -> None:
     """The known room, exact, noisy and with flying pixels, and the speed of the exact one."""
     room = fake_room(10, 640, 480)
     scene, points = a3.Scene(room.reconstruction), room_points(room)
@@ -127,29 +145,31 @@ def room_rows() -> None:
     fuse = a3.FuseTSDF(a3.FuseTSDFOptions(voxel_size=0.01))
     grid = fuse.integrate(scene)
     fused, mesh = time.perf_counter(), fuse.mesh(grid, n_views=10)
-    print(f"10 x 640x480 at 10 mm: fuse {fused - started:.1f} s, mesh {time.perf_counter() - fused:.1f} s, ", end="")
+    meshed = time.perf_counter()
+    print(f"10 x 640x480 at 10 mm: fuse {fused - started:.1f} s, mesh {meshed - fused:.1f} s, ", end="")
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"peak memory {after / 1e6:.2f} GB (+{(after - before) / 1e6:.2f})")
-    room_row("exact, 10 mm voxels", mesh, room, points)
+    results.append({"fuse_s": fused - started, "mesh_s": meshed - fused, "peak_memory_gb": after / 1e6})
+    room_row("exact, 10 mm voxels", mesh, room, points, results)
     bad = a3.Scene(spoiled(room, np.random.default_rng(0)))
     options = a3.FuseTSDFOptions(voxel_size=0.01, confidence="ignore")
-    room_row("1 % noise, 5 % flying: naive", a3.FuseTSDF(options)(bad), room, points)
-    room_row("1 % noise, 5 % flying: MaskDepth", (a3.MaskDepth() >> a3.FuseTSDF(options) >> a3.CleanMesh())(bad), room, points)
+    stages = a3.MaskDepth() >> a3.FuseTSDF(options) >> a3.CleanMesh()
+    room_row("1 % noise, 5 % flying: naive", a3.FuseTSDF(options)(bad), room, points, results)
+    room_row("1 % noise, 5 % flying: MaskDepth", stages(bad), room, points, results)
     uneven = a3.MaskDepth()(a3.Scene(unevenly_noisy(room, np.random.default_rng(0))))
     for use in ("ignore", "mask", "weight"):
         options = a3.FuseTSDFOptions(voxel_size=0.01, confidence=use, keep_percent=80.0)
-        room_row(f"0.3-3 % noise, confidence={use}", a3.FuseTSDF(options)(uneven), room, points)
+        room_row(f"0.3-3 % noise, confidence={use}", a3.FuseTSDF(options)(uneven), room, points, results)
 
 
-def room_row(name: str, mesh: o3d.t.geometry.TriangleMesh, room: Room, points: NDArray) -> None:
-    """Prints one line of a mesh of the room, against its walls."""
+def room_row(name: str, mesh: o3d.t.geometry.TriangleMesh, room: Room, points: NDArray, results: Results) -> None:
+    """Prints and keeps one line of a mesh of the room, against its walls."""
     samples = np.asarray(mesh.to_legacy().sample_points_uniformly(SAMPLES).points)
     errors = room.distance_to_surface(samples)
     complete = float((distances_to_mesh(mesh, points) <= REACH_M).mean())
-    print(
-        f"{name:34s} mean {1e3 * errors.mean():6.2f} median {1e3 * np.quantile(errors, 0.5):6.2f} mm, complete {complete:6.1%}",
-        flush=True,
-    )
+    mean_mm, median_mm = 1e3 * errors.mean(), 1e3 * np.quantile(errors, 0.5)
+    results.append({"mesh": name, "mean_mm": mean_mm, "median_mm": median_mm, "complete_at_20_mm": complete})
+    print(f"{name:34s} mean {mean_mm:6.2f} median {median_mm:6.2f} mm, complete {complete:6.1%}", flush=True)
 
 
 def room_points(room: Room, step: int = 4) -> NDArray:
@@ -183,4 +203,4 @@ def unevenly_noisy(room: Room, random: np.random.Generator) -> Reconstruction:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

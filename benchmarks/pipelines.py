@@ -2,7 +2,7 @@
 
 `python benchmarks/pipelines.py long --frames 2000` | `loop` | `accuracy`. Times are of the pipeline itself, the model excluded.
 `real --scene FOLDER --pipeline vo|sfm|auto --model colmap --work WORK`: a real model against a ground-truth folder; stopped and
-started again with the same work folder it goes on.
+started again with the same work folder it goes on. `--json FILE` appends one line about the run.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from amb3r_core.pipelines.sfm.run import run_sfm
 from amb3r_core.pipelines.vo.run import VisualOdometry, VoConfig, run_vo
 from amb3r_core.progress import silent
 from amb3r_core.scene.evaluate import score_poses
+from benchmarks.records import Results, add_json_option, recorded
 from tests.paths import SHARED
 from tests.pipelines.fake_model import FakeDescribingModel, FakeModel
 from tests.pipelines.fake_scenes import BoxScene, RgbdScene, block_loop, orbit_path, room_boxes, shuffled, street
@@ -48,7 +49,7 @@ class TimedModel(FakeModel):
         return answer
 
 
-def long_run(n_frames: int, width: int) -> None:
+def long_run(n_frames: int, width: int, results: Results) -> None:
     """Peak memory and the pipeline's own CPU time per frame along a long walk around a room."""
     torch.set_num_threads(1)  # Threads that wait for one another spin, which counts as CPU time.
     scene = BoxScene(room_boxes(), orbit_path(n_frames, turns=n_frames / 250), image_width=width)
@@ -64,13 +65,18 @@ def long_run(n_frames: int, width: int) -> None:
             own.append(time.process_time() - started - (model.seconds - inside))
         result = session.finish()
         print(f"{result.n_views} of {n_frames} frames placed, {sum(view.is_keyframe for view in result.views)} keyframes")
-        print(f"ATE {position_error(result, scene) / path_length(result, scene):.4%} of the path")
+        error = position_error(result, scene) / path_length(result, scene)
+        print(f"ATE {error:.4%} of the path")
     for first in range(0, n_frames, 200):
-        print(f"frames {first:5d} to {first + 199:5d}: {1000 * np.mean(own[first : first + 200]):.1f} ms CPU each")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+        cpu_ms = 1000 * float(np.mean(own[first : first + 200]))
+        results.append({"first_frame": first, "cpu_ms_per_frame": cpu_ms})
+        print(f"frames {first:5d} to {first + 199:5d}: {cpu_ms:.1f} ms CPU each")
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    results.append({"placed": result.n_views, "ate_of_path": error, "peak_memory_mb": peak_mb})
+    print(f"peak memory {peak_mb:.0f} MB")
 
 
-def loop(seeds: int) -> None:
+def loop(seeds: int, results: Results) -> None:
     """Drift at the end of a loop, with and without re-entry."""
     truth, lap = block_loop(180, turns=1.3), round(179 / 1.3)
     for seed in range(seeds):
@@ -81,10 +87,11 @@ def loop(seeds: int) -> None:
             model = FakeModel(truth, noise=0.02, bend_deg_per_m=0.2, long_side_px=48, seed=seed)
             with tempfile.TemporaryDirectory() as folder:
                 drift[reentry] = end_drift(run_vo(model, truth.frames(), Path(folder), config=config), truth, lap)
+        results.append({"seed": seed, "drift_m": drift["on"], "drift_without_reentry_m": drift["off"]})
         print(f"seed {seed}: drift {drift['on']:.2f} m with re-entry, {drift['off']:.2f} m without", flush=True)
 
 
-def accuracy() -> None:
+def accuracy(results: Results) -> None:
     """Errors of both pipelines at 0 and 2 % noise."""
     scenes = {"orbit": BoxScene(room_boxes(), orbit_path(100)), "street": street(70)}
     if (SHARED / "data" / "dev" / "7s_a_video").is_dir():
@@ -95,22 +102,27 @@ def accuracy() -> None:
                 vo = run_vo(FakeModel(scene, noise=noise), scene.frames(), Path(folder) / "vo")
                 model = FakeDescribingModel(scene, noise=noise)
                 sfm = run_sfm(model, shuffled(scene.frames(), 1), Path(folder) / "sfm")
+                error, auc = position_error(vo, scene) / path_length(vo, scene), auc30(sfm, scene)
+                results.append({"scene": name, "noise": noise, "vo_ate": error, "sfm_placed": sfm.n_views, "sfm_auc30": auc})
                 print(
-                    f"{name} noise {noise:.0%}: vo ATE {position_error(vo, scene) / path_length(vo, scene):.4%} of the path; "
-                    f"sfm {sfm.n_views}/{len(scene.names)} placed, AUC@30 {auc30(sfm, scene):.2f}",
+                    f"{name} noise {noise:.0%}: vo ATE {error:.4%} of the path; "
+                    f"sfm {sfm.n_views}/{len(scene.names)} placed, AUC@30 {auc:.2f}",
                     flush=True,
                 )
 
 
-def real(scene: Path, pipeline: PipelineName, model: str, work: Path) -> None:
+def real(scene: Path, pipeline: PipelineName, model: str, work: Path, results: Results) -> None:
     """Pose accuracy of a pipeline with a real model; the wall seconds are those of this start alone."""
     options = ReconstructOptions(model=model, pipeline=pipeline)
     started = time.perf_counter()
     with reconstructed(ReconstructionJob(groups=[[scene / "images"]], options=options, beside=work), silent) as result:
         pass
-    print(f"{scene.name}, {model}: {time.perf_counter() - started:.0f} s")
+    seconds, score = time.perf_counter() - started, score_poses(result, scene)
+    kept = {"placed": result.n_views, "lost": len(result.unregistered), "auc30": score.auc30, "ate_relative": score.ate_relative}
+    results.append({"scene": scene.name, "pipeline": result.provenance.pipeline, "seconds": seconds, **kept})
+    print(f"{scene.name}, {model}: {seconds:.0f} s")
     print(*result.provenance.notes, sep="\n")
-    print(score_poses(result, scene))
+    print(score)
     for view in result.unregistered:
         print(f"{view.name}: {view.reason}")
 
@@ -125,15 +137,17 @@ def main() -> None:
     parser.add_argument("--pipeline", choices=["auto", "one-shot", "vo", "sfm"], default="auto")
     parser.add_argument("--model", default="colmap")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "amb3r-benchmark")
+    add_json_option(parser)
     options = parser.parse_args()
-    if options.what == "long":
-        long_run(options.frames, options.width)
-    elif options.what == "loop":
-        loop(options.seeds)
-    elif options.what == "real":
-        real(options.scene, options.pipeline, options.model, options.work / options.scene.name / options.pipeline)
-    else:
-        accuracy()
+    with recorded(f"pipelines {options.what}", options) as results:
+        if options.what == "long":
+            long_run(options.frames, options.width, results)
+        elif options.what == "loop":
+            loop(options.seeds, results)
+        elif options.what == "real":
+            real(options.scene, options.pipeline, options.model, options.work / options.scene.name / options.pipeline, results)
+        else:
+            accuracy(results)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ COLUMNS: dict[str, tuple[float, float]] = {
     "inputs": (1.05, 1.95),
     "export": (2.05, 3.0),
     "compute": (0.0, 1.35),
-    "storage": (2.2, 3.0),
+    "storage": (1.45, 2.2),
+    "scene_folder": (2.28, 3.0),
 }
 """Left and right edge of a room in its row, in columns; a room that is not named is as wide as the picture."""
 WIDTH, MARGIN, COLUMN = 960, 24, 304
@@ -111,8 +112,12 @@ def layers() -> list[list[str]]:
 
 
 def place(row: list[str], number: int) -> Iterator[Box]:
-    for name in row:
+    end = 0.0
+    for name in sorted(row, key=lambda name: COLUMNS.get(name, (0.0, 3.0))):
         left, right = (MARGIN + edge * COLUMN for edge in COLUMNS.get(name, (0.0, 3.0)))
+        if left < end:
+            raise SystemExit(f"{name} stands in the way of another room in its row: give it other columns in COLUMNS")
+        end = right
         yield Box(name, first_sentence(name), number, left, right, "host" if name == "plugins" else "room")
 
 
@@ -161,7 +166,10 @@ def drawn(box: Box) -> Iterator[str]:
     width = box.right - box.left
     yield f'<rect class="{box.kind}" x="{box.left:.0f}" y="{box.top:.0f}" width="{width:.0f}" height="{ROW_HEIGHT}" rx="7"/>'
     yield f'<text class="name" x="{box.left + 12:.0f}" y="{box.top + 21:.0f}">{escape(box.name)}</text>'
-    lines = textwrap.wrap(box.told, int((width - 20) / LETTER), max_lines=MOST_LINES, placeholder=" ...")
+    letters = int((width - 20) / LETTER)
+    lines = textwrap.wrap(box.told, letters)
+    if len(lines) > MOST_LINES:  # what stands before the colon says it too
+        lines = textwrap.wrap(box.told.partition(":")[0].rstrip(".") + ".", letters, max_lines=MOST_LINES, placeholder=" ...")
     for number, line in enumerate(lines):
         yield f'<text class="told" x="{box.left + 12:.0f}" y="{box.top + 38 + 15 * number:.0f}">{escape(line)}</text>'
 

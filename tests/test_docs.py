@@ -12,7 +12,7 @@ import pytest
 
 from tests.paths import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROOMS = {entry.stem for entry in (ROOT / "amb3r_core").iterdir() if not entry.name.startswith("__")}
 TREES = ("amb3r_core/", "tests/", "plugins/", "docs/", "benchmarks/", ".github/")
 
@@ -27,6 +27,12 @@ def quoted(page: Path) -> Iterator[str]:
 def test_paths_that_a_page_names_are_there(page: Path) -> None:
     paths = [word for word in quoted(page) if word.startswith(TREES) and "HOST" not in word and " " not in word]
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
 def test_names_in_the_walk_of_a_photo_are_there() -> None:
