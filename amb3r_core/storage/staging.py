@@ -78,7 +78,10 @@ def claimed(target: Path) -> Generator[Place]:
 
 @contextmanager
 def staged(place: Place) -> Generator[Path]:
-    """A new empty folder that takes the place at success and is removed at failure."""
+    """A new empty folder that takes the place at success and is removed at failure.
+
+    The block itself may put it in place (`swap.put_in_place`), before something else in it ends.
+    """
     partial = place.hidden("partial")
     with as_resource_errors(place.target):
         remove(partial)
@@ -88,7 +91,8 @@ def staged(place: Place) -> Generator[Path]:
         except BaseException:
             remove(partial)
             raise
-        put_in_place(place)
+        if partial.exists():
+            put_in_place(place)
 
 
 @contextmanager
