@@ -3,9 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from amb3r_core._version import __version__ as __version__
-
 if TYPE_CHECKING:
+    from amb3r_core._version import __version__ as __version__
     from amb3r_core.errors import Amb3rError
     from amb3r_core.export import export_scene
     from amb3r_core.export.scene_dir import load_scene, save_scene
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
 
 _HOMES = {
+    "__version__": "_version",
     "reconstruct": "jobs.api",
     "Amb3rError": "errors",
     "export_scene": "export",

@@ -87,9 +87,23 @@ def reconstructed(job: ReconstructionJob, monitor: Monitor) -> Generator[Reconst
         check_names(evidence, sources[0].names)
     files = [file for source in sources for file in source.files or ()]
     can_resume = all(source.files is not None for source in sources)
-    key = job_key(files, [job.options, *job.settings] if job.settings else job.options, __version__) if can_resume else ""
+    key = job_key(files, [_of_the_work(job.options), *job.settings], __version__) if can_resume else ""
     with work_folder(job.beside, key, resume=job.options.resume and can_resume) as work:
         yield _run(job, evidence, sources, work, StageClock(monitor))
+
+
+def _of_the_work(options: ReconstructOptions) -> ReconstructOptions:
+    """The options without those that only the end depends on, so that a command with other ones goes on from the same work."""
+    end = ReconstructOptions()
+    return replace(
+        options,
+        scale_from=end.scale_from,
+        poses_in_metres=end.poses_in_metres,
+        images=end.images,
+        executor=end.executor,
+        workers=end.workers,
+        resume=end.resume,
+    )
 
 
 def _run(job: ReconstructionJob, evidence: Evidence, sources: Sequence[Source], work: Path, clock: StageClock) -> Reconstruction:

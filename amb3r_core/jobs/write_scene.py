@@ -12,7 +12,8 @@ from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.fusion import FusionConfig, fuse
 from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.storage.staging import as_resource_errors, staged_folder
+from amb3r_core.storage.staging import claimed_folder, staged
+from amb3r_core.storage.swap import put_in_place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +47,15 @@ def write_scene(
     job = ReconstructionJob(groups=[inputs], options=options.parsed(), beside=output)
     exporters = find_exporters(exports) if exports else {}
     with (
-        staged_folder(output, overwrite=overwrite) as folder,
-        as_resource_errors(output),
+        claimed_folder(output, overwrite=overwrite) as place,
+        staged(place) as folder,
         reconstructed(replace(job, keep=folder), monitor) as reconstruction,
     ):
         cloud = fuse(reconstruction, fusion or FusionConfig(), monitor)
         scene_dir.write_scene_folder(reconstruction, folder, cloud)
         written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, cloud, folder, monitor)]
         n_points = len(cloud)
+        put_in_place(place)  # before the work folder goes: a kill in between loses neither
     return WrittenScene(
         folder=output,
         reconstruction=scene_dir.load_scene(output),

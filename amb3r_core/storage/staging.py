@@ -1,7 +1,7 @@
-"""Outputs that appear whole or not at all: written beside their target, renamed into place at the end.
+"""Outputs that appear whole or not at all: written to a hidden place on the target's disk, moved into place at the end.
 
-A run that fails, is cancelled or is killed leaves the target as it was. What a killed run leaves behind is a hidden sibling
-named `.NAME.partial`, which the next run to the same target removes.
+A run that fails, is cancelled or is killed leaves the target as it was; the next run to the same target tidies what a killed
+one left. One run at a time writes a target.
 """
 
 import errno
@@ -11,103 +11,159 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from amb3r_core.errors import InputError, ResourceError
-
-OWN_MARKS = ("scene.amb3r", "amb3r.json")
-"""A folder that holds one of these files was written by this software, so overwriting it destroys nobody's photos."""
+from amb3r_core.errors import Amb3rError, InputError, RegistrationError, ResourceError
+from amb3r_core.storage.lock import locked
+from amb3r_core.storage.places import KINDS, Place, file_place, folder_place, is_empty, is_own
+from amb3r_core.storage.swap import put_in_place, remove, tidy
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL_DISK_WORDS = ("requested and", os.strerror(errno.ENOSPC), os.strerror(errno.EFBIG), "disk is full")
+"""How libraries tell of a full disk that lose the system's code: numpy, worker processes, SQLite."""
+_NEARLY_NOTHING = 1 << 16
+"""Free bytes of a disk on which nothing can be written."""
 
 
 @contextmanager
 def staged_folder(target: Path, *, overwrite: bool = False) -> Generator[Path]:
-    """A new empty folder beside `target`, renamed to `target` at success and removed at failure.
+    """A new empty folder that becomes `target` at success and is removed at failure.
 
-    An empty folder at `target` is taken over. Raises `InputError` when something else is there (with `overwrite`: only when
-    it is not one of ours), `ResourceError` when the disk is full or the place is read-only.
+    A folder that is there and empty is filled. Raises `InputError` when something else is there (with `overwrite`: only when
+    it is not one of ours) or another run is writing it, `ResourceError` when the disk is full or the place is read-only.
     """
-    target = Path(os.path.abspath(target))
-    _check_replaceable(target, overwrite=overwrite, folder=True)
-    with _staged(target) as partial:
-        partial.mkdir()
+    with claimed_folder(target, overwrite=overwrite) as place, staged(place) as partial:
         yield partial
 
 
 @contextmanager
 def staged_file(target: Path, *, overwrite: bool = False) -> Generator[Path]:
-    """A path beside `target` to write one file to, renamed to `target` at success and removed at failure.
+    """A path beside `target` to write one file to, which becomes `target` at success and is removed at failure.
 
     Raises as `staged_folder` does; an existing file needs `overwrite`.
     """
-    target = Path(os.path.abspath(target))
-    _check_replaceable(target, overwrite=overwrite, folder=False)
-    with _staged(target) as partial:
-        yield partial
+    with as_resource_errors(target):
+        place = file_place(target)
+        _check_replaceable(place.target, overwrite=overwrite, folder=False)
+        with _claimed(place):
+            partial = place.hidden("partial")
+            remove(partial)
+            try:
+                yield partial
+                _replace_file(partial, place.target)
+            finally:
+                remove(partial)
+
+
+@contextmanager
+def claimed_folder(target: Path, *, overwrite: bool = False) -> Generator[Place]:
+    """The place of a folder that this run alone may write, tidied of what a killed run left there.
+
+    Raises as `staged_folder` does.
+    """
+    with as_resource_errors(target), claimed(target) as place:
+        tidy(place)
+        _check_replaceable(place.target, overwrite=overwrite, folder=True)
+        yield place
+
+
+@contextmanager
+def claimed(target: Path) -> Generator[Place]:
+    """The place of a folder that this run alone may write, as it is. Raises `InputError`, also when another run has it."""
+    place = folder_place(target)
+    if place.target.exists() and not place.target.is_dir():
+        _check_replaceable(place.target, overwrite=False, folder=True)
+    with _claimed(place):
+        yield place
+
+
+@contextmanager
+def staged(place: Place) -> Generator[Path]:
+    """A new empty folder that takes the place at success and is removed at failure.
+
+    The block itself may put it in place (`swap.put_in_place`), before something else in it ends.
+    """
+    partial = place.hidden("partial")
+    with as_resource_errors(place.target):
+        remove(partial)
+        partial.mkdir()
+        try:
+            yield partial
+        except BaseException:
+            remove(partial)
+            raise
+        if partial.exists():
+            put_in_place(place)
 
 
 @contextmanager
 def as_resource_errors(target: Path) -> Generator[None]:
-    """Turns a full disk or a missing permission inside the block into a `ResourceError` that names `target`."""
+    """Turns a full disk or a missing permission inside the block into a `ResourceError`.
+
+    It names `target`, or the file that may not be read where that is no file of the output's.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno in _DISK_FULL:
+    except Exception as error:
+        if _tells_of_a_full_disk(error, target):
             raise ResourceError(f"{target}: the disk is full; free some space or choose another output") from error
-        if error.errno in _FORBIDDEN:
+        if isinstance(error, OSError) and error.errno in _FORBIDDEN:
+            foreign = _foreign_file(error, target)
+            if foreign is not None:
+                raise ResourceError(f"{foreign}: no permission to use it ({error.strerror})") from error
             raise ResourceError(f"{target}: no permission to write here ({error.strerror}); choose another output") from error
         raise
 
 
-def remove(path: Path) -> None:
-    """Removes a file or a whole folder; nothing there is fine."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 @contextmanager
-def _staged(target: Path) -> Generator[Path]:
-    partial = target.with_name(f".{target.name}.partial")
-    with as_resource_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        remove(partial)
-        try:
-            yield partial
-            _replace(partial, target)
-        except BaseException:
-            remove(partial)
-            raise
+def _claimed(place: Place) -> Generator[None]:
+    place.target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(place.hidden("lock"), place.target):
+        yield
 
 
-def _replace(partial: Path, target: Path) -> None:
-    """Puts `partial` in the place of `target`; a folder there is moved aside first and put back if that fails."""
-    if not target.is_dir():
-        partial.replace(target)
-        return
-    old = target.with_name(f".{target.name}.replaced")
-    remove(old)
-    target.rename(old)
+def _replace_file(partial: Path, target: Path) -> None:
     try:
-        partial.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    remove(old)
+        partial.replace(target)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.EXDEV):
+            raise
+        shutil.copyfile(partial, target)  # a mounted file can be filled, not replaced
 
 
 def _check_replaceable(target: Path, *, overwrite: bool, folder: bool) -> None:
-    if not target.name:
-        raise InputError(f"{target}: this is a whole disk, not a name for an output")
     if not os.path.lexists(target):
         return
     if folder != target.is_dir():
         kind, wanted = ("folder", "file") if target.is_dir() else ("file", "folder")
         raise InputError(f"{target}: a {kind} is here already, but the output is a {wanted}; choose another name")
-    if folder and not any(target.iterdir()):
+    if folder and is_empty(target):
         return
     if not overwrite:
         raise InputError(f"{target}: exists already; choose another output or pass `overwrite=True`", option="overwrite")
-    if folder and not any((target / mark).is_file() for mark in OWN_MARKS):
+    if folder and not is_own(target):
         raise InputError(f"{target}: not overwritten, because AMB3R did not write this folder; remove it yourself")
+
+
+def _tells_of_a_full_disk(error: Exception, target: Path) -> bool:
+    """Whether the disk is what is at fault; other errors the user can mend stay what they are, however full it is."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _DISK_FULL
+    if isinstance(error, Amb3rError) and not isinstance(error, (ResourceError, RegistrationError)):
+        return False
+    return any(words in str(error) for words in _FULL_DISK_WORDS) or _free_bytes(target) < _NEARLY_NOTHING
+
+
+def _free_bytes(target: Path) -> int:
+    disk = shutil.disk_usage(next(path for path in (target, *target.absolute().parents) if path.exists()))
+    return disk.free if disk.total else _NEARLY_NOTHING
+
+
+def _foreign_file(error: OSError, target: Path) -> Path | None:
+    """The file of the error, unless it lies at the output or holds it."""
+    if not isinstance(error.filename, (str, bytes)):
+        return None
+    file, target = Path(os.path.abspath(os.fsdecode(error.filename))), Path(os.path.abspath(target))
+    places = (Place(target=target), Place(target=Path(os.path.realpath(target))))
+    ours = [path for place in places for path in (place.target, *(place.hidden(kind) for kind in KINDS))]
+    is_ours = any(file.is_relative_to(path) or path.is_relative_to(file) for path in ours)
+    return None if is_ours else file

@@ -1,12 +1,16 @@
 """The command itself: quick help, versions, exit codes."""
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from amb3r_core.cli.main import COMMANDS, GROUPS, run
 from tests.cli.conftest import amb3r, environment
+from tests.paths import ROOT, SAMPLE
 
 
 def test_help_imports_neither_torch_nor_numpy() -> None:
@@ -129,3 +133,31 @@ def test_a_malformed_value_is_a_usage_error(words: list[str], capsys: pytest.Cap
         run(["reconstruct", ".", "-o", "x", *words])
     assert caught.value.code == 2
     assert words[0] in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN, reason="the shell has interrupts ignored, in its background"
+)
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["tyro", "amb3r_core.cli.screen", "amb3r_core.jobs.write_scene", "torch"])
+def test_a_stop_while_the_command_is_still_importing_gets_one_line(stop: signal.Signals, module: str, tmp_path: Path) -> None:
+    """A stop meets the import of this module, whichever part of the command asks for it."""
+    (tmp_path / "sitecustomize.py").write_text(STOPPED_AT_IMPORT.format(module=module, number=int(stop)))
+    environ = {**environment(), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    words = [sys.executable, "-m", "amb3r_core.cli", "reconstruct", str(SAMPLE / "images"), "-o", str(tmp_path / "scene")]
+    done = subprocess.run([*words, "--model", "colmap"], env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "cancelled; the output was not written"
+    assert "Traceback" not in done.stderr
+    assert not [path.name for path in tmp_path.iterdir() if "scene" in path.name]
+
+
+STOPPED_AT_IMPORT = """
+import os, sys
+class Stop:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Stop())
+"""

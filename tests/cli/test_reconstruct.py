@@ -68,6 +68,19 @@ def test_the_same_input_gives_the_same_bytes(scene: tuple[Path, object], photos:
         assert (tmp_path / "again" / name).read_bytes() == (scene[0] / name).read_bytes(), name
 
 
+def test_nothing_is_left_in_the_temporary_folder(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "temporary").mkdir()
+    done = subprocess.run(
+        command("reconstruct", photos, "-o", tmp_path / "scene", "--model", "colmap", "--progress", "none"),
+        env={**environment(), "TMPDIR": str(tmp_path / "temporary")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 def test_an_existing_scene_stays_unless_overwriting(scene: tuple[Path, object], photos: Path) -> None:
     before = (scene[0] / "scene.amb3r").read_bytes()
     done = amb3r("reconstruct", photos, "-o", scene[0])

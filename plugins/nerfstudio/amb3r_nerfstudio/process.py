@@ -16,7 +16,7 @@ from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.options import DtypeName, FocalAndCentre, PipelineName, ReconstructOptions, ScaleFrom
 from amb3r_core.progress import Monitor
 from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.storage.staging import as_resource_errors
+from amb3r_core.storage.staging import as_resource_errors, claimed
 from amb3r_nerfstudio.dataset import DatasetConfig, WrittenDataset, write_dataset
 from amb3r_nerfstudio.equirect import perspective_crops
 from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, held_out_names, joined
@@ -121,7 +121,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     def main(self) -> None:
         """Reconstructs and writes; raises `Amb3rError`, and `Cancelled` when stopped."""
         check_target(self.output_dir)
-        with watching("bar") as monitor, as_resource_errors(self.output_dir):
+        with watching("bar") as monitor, as_resource_errors(self.output_dir), claimed(self.output_dir):
             reconstruction, written = self._run(monitor)
         self._report(reconstruction, written)
 

@@ -1,4 +1,4 @@
-"""A dataset put into its folder as a whole: written aside, moved in at the end, transforms.json last."""
+"""A dataset put into its folder as a whole: written inside it in a hidden folder, moved in at the end, transforms.json last."""
 
 import json
 import re
@@ -8,10 +8,11 @@ from pathlib import Path
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.notes import SIDECAR_NAME
-from amb3r_core.storage.staging import as_resource_errors, remove
+from amb3r_core.storage.places import Place, checked_target
+from amb3r_core.storage.staging import as_resource_errors, staged
+from amb3r_core.storage.swap import tidy
 
 TRANSFORMS = "transforms.json"
-PARTIAL = ".amb3r.partial"
 DATASET_MARK = "nerfstudio"
 """What `amb3r.json` says in a folder whose dataset may be replaced."""
 OURS = re.compile(
@@ -21,10 +22,13 @@ OURS = re.compile(
 
 
 def check_target(folder: Path) -> None:
-    """`InputError` when a dataset written to `folder` would replace files that are not ours."""
+    """`InputError` when a dataset cannot be written to `folder`, or would replace files that are not ours."""
+    folder = checked_target(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file is here already, but a dataset is a folder; choose another `output_dir`")
-    foreign = [] if is_ours(folder) else [path.name for path in _parts(folder) if not (path.is_dir() and not any(path.iterdir()))]
+    if not folder.is_dir() or is_ours(folder):
+        return
+    foreign = [path.name for path in _place(folder).entries(folder) if not (path.is_dir() and not any(path.iterdir()))]
     if foreign:
         raise InputError(
             f"{folder}: holds {', '.join(foreign)} that no earlier run of this command wrote; choose another `output_dir`"
@@ -32,7 +36,9 @@ def check_target(folder: Path) -> None:
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether an earlier run wrote the dataset in this folder."""
+    """Whether an earlier run wrote the dataset in this folder, or was killed while it moved one in."""
+    if _place(folder).hidden("finished").is_dir():
+        return True
     try:
         return json.loads((folder / SIDECAR_NAME).read_text(encoding="utf-8")).get("dataset") == DATASET_MARK
     except (FileNotFoundError, ValueError):
@@ -43,31 +49,17 @@ def is_ours(folder: Path) -> bool:
 def published(folder: Path) -> Generator[Path]:
     """An empty folder to write the dataset into; its parts replace those of an earlier run when the block succeeds.
 
-    When the block fails, the earlier dataset stays as it was. A run killed while the parts are moved leaves no transforms.json.
+    When the block fails, the earlier dataset stays as it was. A run killed while the parts are moved leaves no transforms.json;
+    the next one to the same folder first moves the rest.
     """
     check_target(folder)
     with as_resource_errors(folder):
-        partial = folder / PARTIAL
-        remove(partial)
-        partial.mkdir(parents=True)
-        try:
+        place = _place(folder)
+        place.target.mkdir(parents=True, exist_ok=True)
+        tidy(place)
+        with staged(place) as partial:
             yield partial
-            _move_in(partial, folder)
-        finally:
-            remove(partial)
 
 
-def _move_in(partial: Path, folder: Path) -> None:
-    remove(folder / TRANSFORMS)
-    (partial / SIDECAR_NAME).replace(folder / SIDECAR_NAME)  # first, so that a killed move is known to be ours
-    for old in _parts(folder):
-        if old.name != SIDECAR_NAME:
-            remove(old)
-    for new in sorted(partial.iterdir()):
-        if new.name != TRANSFORMS:
-            new.replace(folder / new.name)
-    (partial / TRANSFORMS).replace(folder / TRANSFORMS)
-
-
-def _parts(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if OURS.fullmatch(path.name)) if folder.is_dir() else []
+def _place(folder: Path) -> Place:
+    return Place(target=checked_target(folder), is_inside=True, names=OURS, last=frozenset({TRANSFORMS}))

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amb3r_nerfstudio.dataset import DatasetConfig, write_dataset
-from amb3r_nerfstudio.publish import PARTIAL
 from amb3r_nerfstudio.seed import SeedConfig, evenly
 
 from amb3r_core.errors import InputError
@@ -283,7 +282,7 @@ def test_a_run_that_is_stopped_leaves_no_half_dataset(room: Room, tmp_path: Path
     with pytest.raises(Cancelled):
         write_dataset(room.reconstruction, tmp_path, DatasetConfig(seed=SEED), stop)
     assert (tmp_path / "transforms.json").read_bytes() == text
-    assert not (tmp_path / PARTIAL).exists()
+    assert not list(tmp_path.glob(".amb3r*"))
 
 
 def test_the_colmap_model_has_long_tracks_that_project_where_they_say(room: Room, folder: Path):

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from amb3r_nerfstudio.publish import check_target, published
 
+from amb3r_core.errors import InputError
+from amb3r_core.progress import Cancelled
 from tests.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -61,6 +64,35 @@ def test_a_killed_run_leaves_no_half_written_transforms(tmp_path: Path):
     assert (folder / "transforms.json").read_bytes() == first, "the earlier dataset is whole until the new one is"
     assert write(folder, "sparse_pc.ply") == -signal.SIGKILL
     assert not (folder / "transforms.json").exists(), "killed between the moves there is no dataset, never a mixed one"
+    with pytest.raises(Cancelled), published(folder):
+        raise Cancelled
+    assert (folder / "transforms.json").read_bytes() == first, "the next run to this folder first moves the rest in"
     assert write(folder, "never") == 0
     assert (folder / "transforms.json").read_bytes() == first
-    assert not [path.name for path in folder.iterdir() if "partial" in path.name]
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_folder_into_which_a_killed_run_was_moving_is_known_to_be_ours(tmp_path: Path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").touch()
+    with pytest.raises(InputError, match="holds images that no earlier run of this command wrote"):
+        check_target(tmp_path)
+    (tmp_path / ".amb3r.finished").mkdir()
+    check_target(tmp_path)
+
+
+def test_a_link_to_a_folder_stays_and_the_folder_is_filled(tmp_path: Path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").symlink_to("disk")
+    assert write(tmp_path / "data", "never") == 0
+    assert (tmp_path / "data").is_symlink()
+    assert (tmp_path / "disk" / "transforms.json").is_file()
+
+
+def test_a_place_that_cannot_be_written_is_named_before_any_work(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(InputError, match="file is not a folder"):
+        check_target(tmp_path / "file" / "data")
+    with pytest.raises(InputError, match="which does not exist"):
+        check_target(tmp_path / "link")

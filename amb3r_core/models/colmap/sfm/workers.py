@@ -21,6 +21,8 @@ R = TypeVar("R", bound=Request)
 POLL_INTERVAL_S = 0.05
 PACKAGE_PARENT = Path(__file__).resolve().parents[4]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+LOG_TO_STDERR = {"GLOG_logtostderr": "1"}
+"""COLMAP's warnings go to the worker's own log, and not to files of their own in the system's temporary folder."""
 OUT_OF_MEMORY_SIGNAL = -9
 
 
@@ -91,7 +93,7 @@ def _start(job: WorkerJob[R]) -> _Running[R]:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, **ONE_THREAD, **LOG_TO_STDERR, "PYTHONPATH": os.pathsep.join(paths)},
             start_new_session=True,
         )
     return _Running(job, process)
