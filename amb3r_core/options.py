@@ -8,6 +8,7 @@ from typing import Literal, Self
 from amb3r_core.errors import InputError
 
 PipelineName = Literal["auto", "one-shot", "vo", "sfm"]
+PosesBy = Literal["name", "order"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -100,9 +101,13 @@ class ReconstructOptions:
     masks: Path | None = None
     """Folder of mask images named like the photos; 0 = ignore: never a feature, depth or point."""
     intrinsics: FocalAndCentre | Path | str | None = None
-    """Known camera: fx,fy,cx,cy in pixels, or a cameras file (JSON, transforms.json, cameras.txt). Comes back unchanged."""
+    """Known camera: fx,fy,cx,cy in pixels, or a file (JSON, transforms.json, COLMAP's cameras or model). Comes back unchanged;
+    photos that its lens bends are straightened first."""
     poses: Path | None = None
-    """Known camera-to-world poses (TUM, transforms.json, COLMAP images.txt). Come back unchanged."""
+    """Known camera-to-world poses, joined with the photos by path, name or time: COLMAP (sparse/0, images.txt or .bin),
+    transforms.json, TUM, or a table. Come back unchanged."""
+    poses_by: PosesBy = "name"
+    """order: the first pose is of the first photo and so on, for files without names or times (KITTI, Open3D's .log)."""
     poses_in_metres: bool = False
     """The known poses are in metres; without it the scene keeps their unit and says relative."""
     scale_from: ScaleFrom | str = "auto"

@@ -17,6 +17,7 @@ from amb3r_core.optional import require
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import Float64, UInt8
 from amb3r_core.scene.camera import PinholeCamera
+from amb3r_core.scene.lens import STRAIGHT, Lens
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".heic", ".heif"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
@@ -53,6 +54,8 @@ class Frame:
     facts: PhotoFacts = field(default_factory=PhotoFacts)
     """What EXIF tells."""
     timestamp_s: float | None = None
+    lens: Lens = STRAIGHT
+    """The known lens whose bend `decode` has taken out already."""
 
     def __post_init__(self) -> None:
         camera, pose = self.camera, self.cam_to_world

@@ -11,11 +11,10 @@ import torch
 from PIL import Image
 
 from amb3r_core.compute.arrays import uint8_array
-from amb3r_core.compute.lens import undistort, undistort_mask
+from amb3r_core.compute.lens import undistort_mask
 from amb3r_core.inputs.images import Frame
+from amb3r_core.inputs.straightening import straight_pixels
 from amb3r_core.progress import Monitor, silent, track
-from amb3r_core.scene.arrays import UInt8
-from amb3r_core.scene.camera import Camera
 from amb3r_core.scene.reconstruction import Reconstruction, View
 
 JPEG_QUALITY = 95
@@ -59,15 +58,15 @@ def _write_image(frame: Frame, view: View, folder: Path, taken: set[str]) -> Pat
         copyfile(frame.path, path)
         return path
     rgb = frame.decode()
-    if not view.lens.is_straight:
-        rgb = _undistorted(rgb, view.original_camera)
+    if _is_bent(frame, view):
+        rgb = straight_pixels(rgb, view.original_camera)
     Image.fromarray(rgb).save(path, quality=JPEG_QUALITY, subsampling=0)  # PNG ignores both
     return path
 
 
-def _undistorted(rgb: UInt8, camera: Camera) -> UInt8:
-    straight = undistort(torch.as_tensor(rgb).permute(2, 0, 1).float(), camera)
-    return np.ascontiguousarray(uint8_array(straight.round().clamp(0, 255)).transpose(1, 2, 0))
+def _is_bent(frame: Frame, view: View) -> bool:
+    """Whether the frame's pixels are still bent; those of a known lens are straight when they are decoded."""
+    return not view.lens.is_straight and frame.lens.is_straight
 
 
 def _write_mask(frame: Frame, view: View, folder: Path) -> str | None:
@@ -75,7 +74,7 @@ def _write_mask(frame: Frame, view: View, folder: Path) -> str | None:
     if frame.decode_mask is None:
         return None
     mask = frame.decode_mask()
-    if not view.lens.is_straight:
+    if _is_bent(frame, view):
         mask = uint8_array(undistort_mask(torch.as_tensor(mask), view.original_camera)).astype(np.bool_)
     path = folder / f"{frame.name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)

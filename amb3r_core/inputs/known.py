@@ -1,263 +1,199 @@
-"""Cameras and poses the user already knows, read from the files people have."""
+"""Cameras and poses the user already knows: read from the files people have, joined with photos, attached to them."""
 
-import json
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any
-
-import numpy as np
+from pathlib import Path
 
 from amb3r_core.errors import FormatError, InputError
+from amb3r_core.inputs.camera_values import FileCamera
+from amb3r_core.inputs.colmap_files import find_model, read_model, read_shared_cameras
 from amb3r_core.inputs.images import Frame, FrameList
-from amb3r_core.options import FocalAndCentre
+from amb3r_core.inputs.joining import Joined, join_names, join_order, join_times, listed
+from amb3r_core.inputs.pose_values import FilePose, check_variety
+from amb3r_core.inputs.straightening import straightened
+from amb3r_core.inputs.trajectories import read_trajectory, time_of_name
+from amb3r_core.inputs.transforms_json import read_json_scene
+from amb3r_core.options import FocalAndCentre, PosesBy
 from amb3r_core.scene.arrays import Float64
-from amb3r_core.scene.camera import PinholeCamera
-from amb3r_core.scene.conventions import CORNER_MINUS_CENTER, invert, opencv_to_opengl, rigid, rotation_from_quaternion
+from amb3r_core.scene.camera import Camera
 
-SHAPE_TOLERANCE = 0.01
-"""Relative difference of aspect ratios up to which a camera of another size is scaled to a photo."""
-
-
-Camera = tuple[float, ...]
-"""fx, fy, cx, cy, width, height in pixels, (0, 0) the centre of the top-left pixel; size 0: of the photo's own size."""
+COLMAP_NAMES = ("images.txt", "images.bin", "cameras.txt", "cameras.bin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCameras:
     """The cameras that the user knows."""
 
-    by_name: Mapping[str, Camera]
-    """By image name."""
-    shared: Camera | None = None
-    """Serves every image that is not named."""
+    what: str
+    """What they are, for messages: "cameras of transforms.json"."""
+    named: tuple[FileCamera, ...] = ()
+    """Cameras of single photos."""
+    shared: FileCamera | None = None
+    """Serves every photo that is not named."""
+
+    def joined(self, frames: Sequence[Frame]) -> tuple[dict[str, Camera], tuple[str, ...]]:
+        """The camera of each photo that has one, by frame name, and a sentence on the joining.
+
+        Raises `InputError` when none belongs to a photo, when it is unclear whose one is, or when one does not fit its photo.
+        """
+        found: dict[str, FileCamera] = {}
+        notes: tuple[str, ...] = ()
+        if self.named:
+            joined = join_names([frame.name for frame in frames], [[camera.name] for camera in self.named], what=self.what)
+            if self.shared is None:
+                _refuse_none(joined, [camera.name for camera in self.named], frames, option="intrinsics")
+            found = {name: self.named[index] for name, index in joined.entry_of.items()}
+            notes = (joined.sentence,)
+        cameras: dict[str, Camera] = {}
+        for frame in frames:
+            camera = found.get(frame.name, self.shared)
+            if camera is not None:
+                cameras[frame.name] = camera.of_photo(frame.name, frame.width, frame.height)
+        return cameras, (*notes, *_scaled_note(self, found, frames))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPoses:
+    """Camera-to-world poses of a file."""
+
+    path: Path
+    poses: tuple[FilePose, ...]
+    option: str
+    """The option that names the file."""
+    by: PosesBy = "name"
+
+    @property
+    def have_names(self) -> bool:
+        """Whether each pose tells whose it is, so that sets of photos can be told apart."""
+        return self.by == "name" and all(pose.name for pose in self.poses)
+
+    def matched(self, frames: Sequence[Frame]) -> tuple[dict[str, Float64], Joined]:
+        """The poses (4, 4) by frame name, and how they were joined. `InputError` when none match, or only by a guess."""
+        joined = self._joined(frames)
+        _refuse_none(joined, [pose.name for pose in self.poses], frames, option=self.option)
+        return {name: self.poses[index].cam_to_world for name, index in joined.entry_of.items()}, joined
+
+    def _joined(self, frames: Sequence[Frame]) -> Joined:
+        what, names = f"poses of {self.path.name}", [frame.name for frame in frames]
+        if self.by == "order":
+            return join_order(names, len(self.poses), what=what)
+        if all(pose.name for pose in self.poses):
+            return join_names(names, [[pose.name] for pose in self.poses], what=what)
+        times = [pose.time_s for pose in self.poses if pose.time_s is not None]
+        if len(times) < len(self.poses):
+            raise InputError(f"{self.path}: its poses have neither names nor times; {BY_ORDER}", option=self.option)
+        of_photos = {frame.name: time_of_frame(frame) for frame in frames}
+        known = {name: time for name, time in of_photos.items() if time is not None}
+        if len(known) < len(frames):
+            unknown = listed([name for name in names if name not in known])
+            raise InputError(
+                f"{self.path}: its poses have times, but nothing tells the time of {unknown}; {BY_ORDER}", option=self.option
+            )
+        return join_times(known, times, what=what)
+
+
+BY_ORDER = 'where the first pose is of the first photo and so on, say `poses_by="order"`'
+
+
+def time_of_frame(frame: Frame) -> float | None:
+    """When a frame was taken, in seconds on any clock: by its video, else by its name."""
+    return frame.timestamp_s if frame.timestamp_s is not None else time_of_name(frame.name)
 
 
 def read_cameras(known: FocalAndCentre | Path) -> KnownCameras:
-    """The cameras of four numbers or of a file (JSON, transforms.json, or COLMAP's cameras.txt).
+    """The cameras of four numbers or of a file: JSON of any known form, or COLMAP's, text or binary, or a model's folder.
 
     Four numbers and plain JSON count pixels from the centre of the top-left pixel (OpenCV), unless the JSON says
     "pixel_origin": "corner"; transforms.json and COLMAP count from its corner. Raises `InputError` and `FormatError`.
     """
     if isinstance(known, FocalAndCentre):
-        return KnownCameras(by_name={}, shared=(known.fx, known.fy, known.cx, known.cy, 0.0, 0.0))
-    if not known.is_file():
+        shared = FileCamera(fx=known.fx, fy=known.fy, cx=known.cx, cy=known.cy, place="`intrinsics`")
+        return KnownCameras(what="the known camera", shared=shared)
+    if not known.exists():
         raise InputError(f'`intrinsics="{known}"`: neither a file nor four numbers fx,fy,cx,cy', option="intrinsics")
-    with _as_format_errors(known):
-        return _cameras_from_file(known)
+    cameras = _cameras_of(known)
+    if not cameras:
+        raise FormatError(f"{known}: no cameras in it", option="intrinsics")
+    shared = [camera for camera in cameras if not camera.name]
+    return KnownCameras(
+        what=f"cameras of {known.name}",
+        named=tuple(camera for camera in cameras if camera.name),
+        shared=shared[0] if shared else None,
+    )
 
 
-def _cameras_from_file(path: Path) -> KnownCameras:
-    if path.name == "cameras.txt":
-        return _cameras_from_colmap(path)
-    if path.suffix.lower() != ".json":
-        raise InputError(f"{path}: cameras are read from .json or COLMAP's cameras.txt")
-    data = _read_json(path)
-    if "frames" in data:
-        cameras = {_stem_name(frame["file_path"]): _transforms_camera(data, frame, path) for frame in data["frames"]}
-        return KnownCameras(by_name={name: camera for name, camera in cameras.items() if camera})
-    by_name = {name: _json_camera(entry, data, path) for name, entry in dict(data.get("per_image", {})).items()}
-    shared = _json_camera(data, data, path) if "fx" in data else None
-    if shared is None and not by_name:
-        raise FormatError(f"{path}: no cameras in it; wanted fx, fy, cx, cy, or per_image")
-    return KnownCameras(by_name=by_name, shared=shared)
+def _cameras_of(path: Path) -> tuple[FileCamera, ...]:
+    model = _colmap_model(path)
+    if model is None:
+        if path.suffix.lower() != ".json":
+            raise InputError(f"{path}: cameras are read from .json, or COLMAP's cameras and images files", option="intrinsics")
+        return read_json_scene(path, option="intrinsics").cameras
+    beside = model if model.is_dir() else model.parent
+    if path.name == "cameras.txt" and not any((beside / name).is_file() for name in ("images.txt", "images.bin")):
+        return read_shared_cameras(path)
+    return _one_for_all(read_model(model).cameras) if path.name == "cameras.txt" else read_model(model).cameras
 
 
-def _json_camera(entry: Mapping[str, Any], whole: Mapping[str, Any], path: Path) -> Camera:
-    origin = entry.get("pixel_origin", whole.get("pixel_origin", "center"))
-    if origin not in ("center", "corner"):
-        raise FormatError(f'{path}: pixel_origin is {origin!r}, wanted "center" or "corner"')
-    shift = CORNER_MINUS_CENTER if origin == "corner" else 0.0
-    try:
-        values = [float(entry[key]) for key in ("fx", "fy", "cx", "cy")]
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: fx, fy, cx, cy must be numbers: {error}") from error
-    size = float(entry.get("width", whole.get("width", 0))), float(entry.get("height", whole.get("height", 0)))
-    return (values[0], values[1], values[2] - shift, values[3] - shift, *size)
+def _one_for_all(cameras: tuple[FileCamera, ...]) -> tuple[FileCamera, ...]:
+    """The one camera that all named photos share, as it serves photos that are not named too; else the cameras as they are."""
+    without_names = {replace(camera, name="", place="") for camera in cameras}
+    return (replace(cameras[0], name=""),) if len(without_names) == 1 else cameras
 
 
-def _transforms_camera(data: Mapping[str, Any], frame: Mapping[str, Any], path: Path) -> Camera | None:
-    def value(key: str, otherwise: float = 0.0) -> float:
-        return float(frame.get(key, data.get(key, otherwise)))
+def read_poses(path: Path, *, option: str, by: PosesBy = "name") -> KnownPoses:
+    """The poses of a file, or of a folder that holds a COLMAP model, that `option` asks for.
 
-    if value("fl_x") == 0.0:
-        return None
-    bent = [key for key in ("k1", "k2", "k3", "k4", "p1", "p2") if value(key) != 0.0]
-    if bent:
-        raise InputError(f"{path}: lens distortion ({', '.join(bent)}) is not a pinhole camera; undistort the images first")
-    width, height = value("w"), value("h")
-    cx, cy = value("cx", width / 2), value("cy", height / 2)
-    return (value("fl_x"), value("fl_y", value("fl_x")), cx - CORNER_MINUS_CENTER, cy - CORNER_MINUS_CENTER, width, height)
-
-
-def _cameras_from_colmap(path: Path) -> KnownCameras:
-    cameras: dict[str, Camera] = {}
-    for words in filter(None, _colmap_lines(path)):
-        model, width, height = words[1], float(words[2]), float(words[3])
-        values = [float(word) for word in words[4:]]
-        if model == "SIMPLE_PINHOLE":
-            values = [values[0], *values]
-        elif model != "PINHOLE":
-            raise InputError(f"{path}: camera model {model} is not a pinhole; undistort the images first")
-        fx, fy, cx, cy = values
-        cameras[words[0]] = (fx, fy, cx - CORNER_MINUS_CENTER, cy - CORNER_MINUS_CENTER, width, height)
-    images = path.with_name("images.txt")
-    if len(cameras) == 1:
-        return KnownCameras(by_name={}, shared=next(iter(cameras.values())))
-    if not images.is_file():
-        raise InputError(f"{path}: {len(cameras)} cameras but no images.txt beside it that says whose they are")
-    return KnownCameras(by_name={_stem_name(words[9]): cameras[words[8]] for words in _colmap_lines(images)[::2] if words})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownPoses:
-    """Camera-to-world poses (4, 4) of a file."""
-
-    path: Path
-    by_name: Mapping[str, Float64]
-    """By the photo's name without folder and suffix."""
-    by_time: Sequence[tuple[float, Float64]]
-    """By timestamp in seconds; what a TUM trajectory has instead of names."""
-
-    def matched(self, frames: Sequence[Frame]) -> dict[str, Float64]:
-        """The poses by frame name; `InputError` when none match.
-
-        Timestamps are compared with those of video frames, else with the photo's index in natural order.
-        """
-        poses = _match_times(self.by_time, frames) if self.by_time else _match_names(self.by_name, frames)
-        if not poses:
-            raise InputError(f"{self.path}: none of its poses belongs to one of the {len(frames)} images")
-        return poses
-
-
-def read_poses(path: Path, *, option: str) -> KnownPoses:
-    """The poses of a TUM trajectory, transforms.json or COLMAP's images.txt, that `option` asks for.
-
-    Raises `InputError` when there is no such file, and `FormatError`.
+    Raises `InputError` when there is no such file, and `FormatError` naming frame or line and value.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: the poses file does not exist", option=option)
-    with _as_format_errors(path):
-        by_name: Mapping[str, Float64] = {}
-        by_time: Sequence[tuple[float, Float64]] = []
-        if path.suffix.lower() == ".json":
-            by_name = _poses_from_transforms(path)
-        elif path.name == "images.txt":
-            by_name = _poses_from_colmap(path)
-        else:
-            by_time = _poses_from_tum(path)
-    if not by_name and not by_time:
+    model = _colmap_model(path)
+    if model is not None:
+        poses = read_model(model).poses
+    elif path.is_dir():
+        raise InputError(f"{path}: a folder, but no COLMAP model is in it (looked for images.bin and images.txt)", option=option)
+    elif path.suffix.lower() == ".json":
+        poses = read_json_scene(path, option=option).poses
+    else:
+        poses = read_trajectory(path, option=option)
+    if not poses:
         raise FormatError(f"{path}: no poses in it", option=option)
-    return KnownPoses(path=path, by_name=by_name, by_time=by_time)
-
-
-@contextmanager
-def _as_format_errors(path: Path) -> Generator[None]:
-    """Turns what a file of another form makes of our readers into one `FormatError`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, np.linalg.LinAlgError) as error:
-        raise FormatError(f"{path}: not of the form that its name says ({type(error).__name__}: {error})") from error
+    check_variety(poses, str(path))
+    return KnownPoses(path=path, poses=poses, option=option, by=by)
 
 
 def with_known(
-    frames: FrameList, *, cameras: KnownCameras | None = None, poses: Mapping[str, Float64] | None = None
+    frames: FrameList, *, cameras: Mapping[str, Camera] | None = None, poses: Mapping[str, Float64] | None = None
 ) -> FrameList:
-    """The same frames with their known cameras and poses attached."""
+    """The same frames with their known cameras and poses attached, straightened where the known lens bends them."""
     changed: list[Frame] = []
     for frame in frames:
-        camera = _camera_of(frame, cameras) if cameras else frame.camera
-        pose = poses.get(frame.name, frame.cam_to_world) if poses else frame.cam_to_world
-        changed.append(replace(frame, camera=camera, cam_to_world=pose))
-    return FrameList(tuple(changed), frames.is_ordered)
+        if poses and frame.name in poses:
+            frame = replace(frame, cam_to_world=poses[frame.name])
+        camera = cameras.get(frame.name) if cameras else None
+        changed.append(frame if camera is None else straightened(frame, camera))
+    return replace(frames, frames=tuple(changed))
 
 
-def _camera_of(frame: Frame, cameras: KnownCameras) -> PinholeCamera | None:
-    values = cameras.by_name.get(frame.name) or cameras.by_name.get(_stem_name(frame.name)) or cameras.shared
-    if values is None:
-        return None
-    fx, fy, cx, cy, width, height = values
-    width, height = width or frame.width, height or frame.height
-    if abs((frame.width / width) / (frame.height / height) - 1.0) > SHAPE_TOLERANCE:
-        raise InputError(
-            f"the known camera of {frame.name} is {width:g}x{height:g} but the photo is {frame.width}x{frame.height}"
-        )
-    known = PinholeCamera(width=round(width), height=round(height), fx=fx, fy=fy, cx=cx, cy=cy)
-    return known.resized(frame.width, frame.height)
+def _colmap_model(path: Path) -> Path | None:
+    """The folder or file of a COLMAP model that a path names; None when it names something else."""
+    if path.is_dir():
+        return find_model(path)
+    return path if path.name in COLMAP_NAMES else None
 
 
-def _poses_from_tum(path: Path) -> list[tuple[float, Float64]]:
-    poses: list[tuple[float, Float64]] = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        try:
-            time_s, x, y, z, qx, qy, qz, qw = (float(word) for word in words)
-            poses.append((time_s, rigid(rotation_from_quaternion(np.array([qw, qx, qy, qz])), np.array([x, y, z]))))
-        except ValueError as error:
-            raise FormatError(f"{path}:{number}: wanted 'timestamp tx ty tz qx qy qz qw': {error}") from error
-    return poses
+def _refuse_none(joined: Joined, names: Sequence[str], frames: Sequence[Frame], *, option: str) -> None:
+    if joined.entry_of:
+        return
+    examples = f" (the file says {names[0]!r}, the photos {frames[0].name!r})" if names and names[0] and frames else ""
+    raise InputError(f"{joined.what}: none belongs to one of the {joined.n_photos} images{examples}", option=option)
 
 
-def _poses_from_transforms(path: Path) -> dict[str, Float64]:
-    data = _read_json(path)
-    poses: dict[str, Float64] = {}
-    for index, frame in enumerate(data.get("frames", [])):
-        matrix = np.array(frame.get("transform_matrix"), dtype=np.float64)
-        if matrix.shape not in ((4, 4), (3, 4)):
-            raise FormatError(f"{path}: frames[{index}].transform_matrix is {matrix.shape}, wanted (4, 4)")
-        poses[_stem_name(frame["file_path"])] = opencv_to_opengl(rigid(_nearest_rotation(matrix[:3, :3]), matrix[:3, 3]))
-    return poses
-
-
-def _poses_from_colmap(path: Path) -> dict[str, Float64]:
-    poses: dict[str, Float64] = {}
-    for words in filter(None, _colmap_lines(path)[::2]):
-        quaternion, translation = np.array(words[1:5], dtype=np.float64), np.array(words[5:8], dtype=np.float64)
-        poses[_stem_name(words[9])] = invert(rigid(rotation_from_quaternion(quaternion), translation))
-    return poses
-
-
-def _match_names(poses: Mapping[str, Float64], frames: Sequence[Frame]) -> dict[str, Float64]:
-    return {frame.name: poses[_stem_name(frame.name)] for frame in frames if _stem_name(frame.name) in poses}
-
-
-def _match_times(poses: Sequence[tuple[float, Float64]], frames: Sequence[Frame]) -> dict[str, Float64]:
-    times = [index if frame.timestamp_s is None else frame.timestamp_s for index, frame in enumerate(frames)]
-    gaps = np.diff(sorted(times))
-    tolerance = 0.5 * float(gaps.min()) if len(gaps) else 0.5
-    matched: dict[str, Float64] = {}
-    for frame, time_s in zip(frames, times, strict=True):
-        nearest = min(poses, key=lambda pose: abs(pose[0] - time_s), default=None)
-        if nearest is not None and abs(nearest[0] - time_s) < tolerance:
-            matched[frame.name] = nearest[1]
-    return matched
-
-
-def _nearest_rotation(matrix: Float64) -> Float64:
-    """The rotation nearest to a matrix that printing has rounded."""
-    u, _, vt = np.linalg.svd(matrix)
-    return np.asarray(u @ vt, dtype=np.float64)
-
-
-def _stem_name(name: str) -> str:
-    return PurePosixPath(name.replace("\\", "/")).stem
-
-
-def _colmap_lines(path: Path) -> list[list[str]]:
-    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-    return [line.split() for line in lines]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise FormatError(f"{path}: wanted a JSON object")
-    return data  # pyright: ignore[reportUnknownVariableType] - JSON keys are strings
+def _scaled_note(known: KnownCameras, found: Mapping[str, FileCamera], frames: Sequence[Frame]) -> tuple[str, ...]:
+    """A sentence when cameras were measured on photos of another size."""
+    for frame in frames:
+        camera = found.get(frame.name, known.shared)
+        if camera is not None and camera.width and round(camera.width) != frame.width:
+            size = f"{camera.width:g}x{camera.height:g}"
+            return (f"{known.what}: measured at {size}, scaled to photos of {frame.width}x{frame.height}",)
+    return ()

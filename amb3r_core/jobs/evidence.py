@@ -1,6 +1,6 @@
 """What the user knows about a scene (cameras, poses, its size): read before any work, attached to photos, applied at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -18,6 +18,8 @@ from amb3r_core.options import (
     parse_intrinsics,
     parse_scale_from,
 )
+from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.camera import Camera
 from amb3r_core.scene.reconstruction import Reconstruction, Scale
 
 MIN_POSES_IN_METRES = 3
@@ -46,26 +48,32 @@ def read_evidence(options: ReconstructOptions) -> Evidence:
         raise InputError(f'`scale_from="{scale_from}"`: there is no such file; {SCALE_FORMS}', option="scale_from")
     return Evidence(
         cameras=None if options.intrinsics is None else read_cameras(parse_intrinsics(options.intrinsics)),
-        poses=None if options.poses is None else read_poses(options.poses, option="poses"),
+        poses=None if options.poses is None else read_poses(options.poses, option="poses", by=options.poses_by),
         poses_in_metres=options.poses_in_metres,
         scale_from=scale_from,
-        poses_m=read_poses(scale_from.path, option="scale_from") if isinstance(scale_from, PosesScale) else None,
+        poses_m=read_poses(scale_from.path, option="scale_from", by=options.poses_by)
+        if isinstance(scale_from, PosesScale)
+        else None,
     )
 
 
 def attach(evidence: Evidence, frames: FrameList) -> tuple[FrameList, tuple[str, ...]]:
-    """The frames with the cameras and poses the user gave, and a note when a pose is missing for some."""
-    poses = evidence.poses.matched(frames.frames) if evidence.poses else None
-    attached = with_known(frames, cameras=evidence.cameras, poses=poses)
-    if poses is not None and len(poses) < len(frames):
-        return attached, (f"poses are known for {len(poses)} of {len(frames)} images",)
-    return attached, ()
+    """The frames with the cameras and poses the user gave, and how each of these files was joined with the photos."""
+    notes: tuple[str, ...] = ()
+    cameras: Mapping[str, Camera] = {}
+    poses: Mapping[str, Float64] = {}
+    if evidence.cameras is not None:
+        cameras, notes = evidence.cameras.joined(frames.frames)
+    if evidence.poses is not None:
+        poses, joined = evidence.poses.matched(frames.frames)
+        notes = (*notes, joined.sentence)
+    return with_known(frames, cameras=cameras, poses=poses), notes
 
 
 def check_groups(evidence: Evidence, n_groups: int) -> None:
     """`InputError` when poses without names would have to serve more than one group of photos."""
     for poses, option in ((evidence.poses, "poses"), (evidence.poses_m, "scale_from")):
-        if poses is not None and poses.by_time and n_groups > 1:
+        if poses is not None and not poses.have_names and n_groups > 1:
             message = f"{poses.path}: poses by time cannot be told apart between {n_groups} sets of photos; give poses by name"
             raise InputError(message, option=option)
 
@@ -85,7 +93,7 @@ def check_frames(evidence: Evidence, frames: FrameList) -> None:
     if isinstance(evidence.scale_from, GpsScale):
         check_fixes(sum(frame.gps is not None for frame in frames), "photos")
     if evidence.poses_m is not None:
-        n_known = len(evidence.poses_m.matched(frames.frames))
+        n_known = len(evidence.poses_m.matched(frames.frames)[0])
         if n_known < MIN_POSES_IN_METRES:
             path = evidence.poses_m.path
             raise AlignmentError(f"{path}: {n_known} photos have a pose in metres, {MIN_POSES_IN_METRES} are needed for a scale")
@@ -101,7 +109,7 @@ def apply_scale(reconstruction: Reconstruction, frames: FrameList, evidence: Evi
     if isinstance(wish, MeasuredDistance):
         return scale_by_distance(reconstruction, wish), ()
     if evidence.poses_m is not None:
-        poses_m = evidence.poses_m.matched(frames.frames)
+        poses_m, _ = evidence.poses_m.matched(frames.frames)
         return scale_by_poses(reconstruction, poses_m, f"poses in metres of {evidence.poses_m.path.name}"), ()
     return _try_gps(reconstruction, frames, must=wish != "auto")
 

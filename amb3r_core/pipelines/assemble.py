@@ -39,7 +39,7 @@ def _view(batch: ImageBatch, prediction: Prediction, index: int) -> View:
         camera=frame.camera or seen.pinhole.unmapped(letterbox, frame.width, frame.height),
         cam_to_world=float64_array(prediction.cam_to_world[index]),
         letterbox=letterbox,
-        lens=seen.lens,
+        lens=seen.lens if frame.lens.is_straight else frame.lens,
         timestamp_s=frame.timestamp_s,
     )
 

@@ -15,15 +15,15 @@ from amb3r_core.jobs.evidence import attach, check_frames, check_names, read_evi
 from amb3r_core.options import GpsScale, MeasuredDistance, ReconstructOptions
 from amb3r_core.progress import Progress
 
-TUM_LINE = "{time} 1 2 3 0 0 0 1\n"
+LINE = "img{number}.jpg {number} 2 3 0 0 0 1\n"
 
 
 def frames(n: int = 3) -> FrameList:
     return frames_from_arrays([np.zeros((60, 80, 3), np.uint8)] * n, [f"img{k}.jpg" for k in range(n)])
 
 
-def tum(path: Path, n: int) -> Path:
-    path.write_text("".join(TUM_LINE.format(time=k) for k in range(n)))
+def pose_file(path: Path, n: int) -> Path:
+    path.write_text("".join(LINE.format(number=k) for k in range(n)))
     return path
 
 
@@ -40,7 +40,7 @@ def wrong_options(folder: Path) -> dict[str, tuple[dict[str, Any], str]]:
         "malformed distance": ({"scale_from": "a,b,c"}, "wanted PHOTO_A,PHOTO_B,METRES"),
         "not a distance": ({"scale_from": "img0,img1,nan"}, "nan m apart"),
         "unknown photo": ({"scale_from": "img0.jpg,img9.jpg,1"}, "'img9.jpg', which is not one of the images"),
-        "too few poses in metres": ({"scale_from": str(tum(folder / "two.txt", 2))}, "2 photos have a pose in metres"),
+        "too few poses in metres": ({"scale_from": str(pose_file(folder / "two.txt", 2))}, "2 photos have a pose in metres"),
         "no GPS": ({"scale_from": GpsScale()}, "GPS: 0 photos have a position"),
         "unknown model": ({"model": "magic"}, "no such model"),
         "unknown device": ({"device": "abacus"}, "no such device"),
@@ -87,11 +87,11 @@ def test_photos_are_named_with_or_without_their_suffix() -> None:
 
 
 def test_known_cameras_and_poses_are_attached_and_gaps_are_told(tmp_path: Path) -> None:
-    evidence = read_evidence(ReconstructOptions(intrinsics="70,70,39.5,29.5", poses=tum(tmp_path / "poses.txt", 2)))
+    evidence = read_evidence(ReconstructOptions(intrinsics="70,70,39.5,29.5", poses=pose_file(tmp_path / "poses.txt", 2)))
     attached, notes = attach(evidence, frames())
     assert [frame.cam_to_world is not None for frame in attached] == [True, True, False]
     assert all(frame.camera is not None and frame.camera.fx == 70 for frame in attached)
-    assert notes == ("poses are known for 2 of 3 images",)
+    assert notes == ("poses of poses.txt: 2 of 3 photos matched by path; none for img2.jpg",)
 
 
 def test_enough_gps_positions_let_the_work_begin() -> None:

@@ -45,9 +45,9 @@ def test_a_host_arranges_every_group_with_what_is_known_of_it() -> None:
 
 def test_poses_without_names_serve_one_group_alone(tmp_path: Path) -> None:
     (tmp_path / "poses.txt").write_text(TUM)
-    (one,) = seen_by_arrange([frames(3)], poses=tmp_path / "poses.txt")
+    (one,) = seen_by_arrange([frames(3)], poses=tmp_path / "poses.txt", poses_by="order")
     assert all(frame.cam_to_world is not None for frame in one)
-    options = ReconstructOptions(poses=tmp_path / "poses.txt")
+    options = ReconstructOptions(poses=tmp_path / "poses.txt", poses_by="order")
     job = ReconstructionJob(groups=[frames(3), frames(3)], options=options, arrange=lambda groups: groups[0])
     with pytest.raises(InputError, match="between 2 sets of photos") as caught, reconstructed(job, silent):
         pass

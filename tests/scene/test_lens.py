@@ -47,5 +47,35 @@ def test_a_lens_checks_its_coefficients() -> None:
         Lens(coefficients=(0.1, 0.2))
     with pytest.raises(ValueError, match="finite"):
         simple_radial(float("nan"))
-    with pytest.raises(ValueError, match="lens model 'OPENCV' is not known; wanted SIMPLE_RADIAL"):
-        Lens(model="OPENCV", coefficients=(0.0,) * 4)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="lens model 'FOV' is not known; wanted SIMPLE_RADIAL"):
+        Lens(model="FOV", coefficients=(0.0,))  # pyright: ignore[reportArgumentType]
+
+
+LENSES = [
+    Lens(model="RADIAL", coefficients=(-0.2, 0.05)),
+    Lens(model="OPENCV", coefficients=(-0.2, 0.05, 0.002, -0.003)),
+    Lens(model="FULL_OPENCV", coefficients=(0.1, -0.05, 0.001, 0.002, 0.02, 0.3, -0.1, 0.01)),
+    Lens(model="SIMPLE_RADIAL_FISHEYE", coefficients=(0.02,)),
+    Lens(model="RADIAL_FISHEYE", coefficients=(0.02, -0.003)),
+    Lens(model="OPENCV_FISHEYE", coefficients=(0.03, -0.01, 0.004, -0.001)),
+]
+
+
+@pytest.mark.parametrize("lens", LENSES, ids=[lens.model for lens in LENSES])
+def test_each_model_bends_as_colmaps_does_and_is_undone(lens: Lens) -> None:
+    import pycolmap
+
+    x, y = np.meshgrid(np.linspace(-0.9, 0.9, 31), np.linspace(-0.7, 0.7, 23))
+    focal = [1.0] if lens.model in ("RADIAL", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE") else [1.0, 1.0]
+    camera = pycolmap.Camera(model=lens.model, width=2, height=2, params=[*focal, 0.0, 0.0, *lens.coefficients])
+    rays = np.stack([x.ravel(), y.ravel(), np.ones(x.size)], axis=1)
+    theirs = np.array(camera.img_from_cam(rays))
+    ours = lens.distort(x, y)
+    assert np.abs(np.stack([axis.ravel() for axis in ours], axis=1) - theirs).max() < 1e-12
+    back_x, back_y = lens.undistort(*ours)
+    assert max(np.abs(back_x - x).max(), np.abs(back_y - y).max()) < 1e-8
+
+
+def test_a_fisheye_is_never_straight() -> None:
+    assert not Lens(model="OPENCV_FISHEYE", coefficients=(0.0,) * 4).is_straight
+    assert Lens(model="OPENCV", coefficients=(0.0,) * 4).is_straight

@@ -156,7 +156,7 @@ def _view(
         camera=camera,
         cam_to_world=pose,
         letterbox=letterbox,
-        lens=scene.lens(index),
+        lens=scene.lens(index) if frame.lens.is_straight else frame.lens,
         is_keyframe=index in keyframes,
         timestamp_s=frame.timestamp_s,
     )
