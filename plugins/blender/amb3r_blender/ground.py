@@ -25,9 +25,10 @@ class GroundError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """Points x with normal . x = offset; normal (3,) has length 1."""
+    """The points x with ``normal . x = offset``."""
 
     normal: Array
+    """Direction (3,) of length 1."""
     offset: float
 
 

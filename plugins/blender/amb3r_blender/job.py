@@ -31,22 +31,27 @@ DRAIN_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where the engine is. share: of the stage, in [0, 1], None when unknown."""
+    """Where the engine is."""
 
     stage: str
     share: float | None
+    """Of the stage, in [0, 1]; None when unknown."""
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a job ended. exit_code: negative for a signal, None when the engine could not be started."""
+    """How a job ended."""
 
     exit_code: int | None
+    """Negative for a signal, None when the engine could not be started."""
     scene: str | None = None
+    """The scene folder that the engine says it wrote."""
     error_kind: str | None = None
+    """The name of the error that the engine reported."""
     error_message: str = ""
     last_lines: tuple[str, ...] = ()
+    """Of its error stream."""
     was_cancelled: bool = False
 
     @property

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Operators around the engine: reconstruct, cancel, choose photos, test, log."""
 
+import os
 import subprocess
 import sys
 import time
@@ -10,14 +11,14 @@ import bpy
 from bpy.props import CollectionProperty, StringProperty
 
 from . import engine
-from .job import Job
+from .job import Job, child_environment
 from .prefs import engine_command
 from .run import RunError, finish_job, start_job
 from .runtime import RUNTIME
 
 TICK_S = 0.1
 TEST_TIMEOUT_S = 90.0
-LOG_TEXT, HELP_TEXT = "AMB3R Log", "AMB3R Engine"
+LOG_TEXT, HELP_TEXT, OPTIONS_TEXT = "AMB3R Log", "AMB3R Engine", "AMB3R Options"
 
 
 class AMB3R_OT_reconstruct(bpy.types.Operator):
@@ -191,6 +192,33 @@ class AMB3R_OT_test_engine(bpy.types.Operator):
         return {"FINISHED"} if level == "INFO" else {"CANCELLED"}
 
 
+class AMB3R_OT_list_options(bpy.types.Operator):
+    """Ask the amb3r command for its options, and put those that are not in the panel into a text of this file"""
+
+    bl_idname = "amb3r.list_options"
+    bl_label = "List Options"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            command = [*engine_command(context), "options", "--json"]
+            said = subprocess.run(
+                command,
+                env=child_environment(os.environ),
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=TEST_TIMEOUT_S,
+                check=False,
+            )
+            lines = engine.describe_options(engine.parse_options(said.stdout))
+        except (engine.EngineNotFound, ValueError, OSError, subprocess.TimeoutExpired) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        _write_text(OPTIONS_TEXT, lines)
+        self.report({"INFO"}, f'The options are in the text "{OPTIONS_TEXT}"')
+        return {"FINISHED"}
+
+
 class AMB3R_OT_copy_log(bpy.types.Operator):
     """Put the engine's log into a text of this file, where it can be read and copied"""
 
@@ -257,6 +285,7 @@ CLASSES = (
     AMB3R_OT_cancel,
     AMB3R_OT_choose_input,
     AMB3R_OT_test_engine,
+    AMB3R_OT_list_options,
     AMB3R_OT_copy_log,
     AMB3R_OT_install_help,
 )

@@ -40,6 +40,13 @@ QUALITIES = (
     ("STANDARD", "Standard", "The model's own size of depth maps"),
     ("HIGH", "High", "Large depth maps, slow, needs much memory"),
 )
+ORDERS = (
+    ("AUTO", "Automatic", "As names, times and pictures tell"),
+    ("VIDEO", "Video", "The photos follow each other like frames of a video"),
+    ("UNORDERED", "Unordered", "The photos come in no order"),
+)
+ENGINE_OPTIONS = ("masks", "intrinsics", "poses", "scale_from", "order", "skip_bad", "resume", "more_options")
+"""Settings of a run beyond model and quality, in the order the panel shows them."""
 
 
 class ImportOptions:
@@ -142,6 +149,25 @@ class AMB3R_PG_settings(ImportOptions, bpy.types.PropertyGroup):
         soft_max=30.0,
         description="Frames of a video to take per second; 0: automatic",
     )
+    masks: StringProperty(name="Masks", subtype="DIR_PATH", description="Folder of masks named like the photos; black is ignored")
+    intrinsics: StringProperty(
+        name="Known Camera", subtype="FILE_PATH", description="A cameras file, or fx,fy,cx,cy in pixels; empty: not known"
+    )
+    poses: StringProperty(name="Known Poses", subtype="FILE_PATH", description="File of camera poses that are known; empty: none")
+    scale_from: StringProperty(
+        name="Scale From",
+        subtype="FILE_PATH",
+        description="Photos and their distance in metres (A,B,1.25), a poses file in metres, gps, or none; empty: GPS if good",
+    )
+    order: EnumProperty(name="Order", items=ORDERS, default="AUTO", description="Whether the photos follow each other")
+    skip_bad: BoolProperty(name="Skip Bad Files", default=False, description="Leave unreadable files out instead of stopping")
+    resume: BoolProperty(
+        name="Resume", default=True, description="Go on where a cancelled run of the same input and options stopped"
+    )
+    more_options: StringProperty(
+        name="More Options", description="More options of the engine as on its command line; List Options tells which there are"
+    )
+    show_engine_options: BoolProperty(name="Engine Options", default=False, description="Show more options of the engine")
     show_options: BoolProperty(name="Import Options", default=False, description="Show the options of the import")
     distance: FloatProperty(
         name="Distance", default=1.0, min=1e-6, unit="LENGTH", description="True distance of the two selected points"

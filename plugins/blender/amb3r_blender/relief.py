@@ -14,11 +14,14 @@ LARGEST_STEP = 0.06
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relief:
-    """vertices (V, 3) in the scene's world, quads (F, 4) vertex indices, uv (V, 2) into the photo, v upwards."""
+    """A surface made of quads, with the photo on it."""
 
     vertices: NDArray[np.float32]
+    """Places (V, 3) in the scene's world."""
     quads: NDArray[np.int32]
+    """Vertex indices (F, 4), turning so that the surface faces the camera."""
     uv: NDArray[np.float32]
+    """Place of each vertex (V, 2) in the photo, as shares of its size, v upwards."""
 
 
 def relief_of_depth(

@@ -59,7 +59,14 @@ def start_job(context: bpy.types.Context) -> Job:
             quality=settings.quality,
             max_frames=settings.max_frames,
             frames_per_second=settings.sample_fps,
-            extra=chosen.extra_arguments,
+            masks=bpy.path.abspath(settings.masks),
+            intrinsics=bpy.path.abspath(settings.intrinsics),
+            poses=bpy.path.abspath(settings.poses),
+            order="" if settings.order == "AUTO" else settings.order.lower(),
+            scale_from=bpy.path.abspath(settings.scale_from),
+            skip_bad=settings.skip_bad,
+            resume=settings.resume,
+            extra=f"{chosen.extra_arguments} {settings.more_options}".strip(),
         )
         command = engine.reconstruct_command(engine_command(context), request)
     except (RunError, engine.EngineNotFound, OSError, ValueError) as error:

@@ -8,13 +8,18 @@ from .job import Job
 
 @dataclass(slots=True)
 class Runtime:
-    """job: the running one. log: of the last job. report: what became of it, is_error: whether that is bad news."""
+    """The state of the session, which no .blend file keeps."""
 
     job: Job | None = None
+    """The running one."""
     log: list[str] = field(default_factory=list)
+    """Lines of the last job."""
     report: str = ""
+    """What became of it."""
     is_error: bool = False
+    """Whether the report is bad news."""
     engine_status: str = ""
+    """What Test Engine found."""
 
     def finish(self, job: Job, report: str, *, is_error: bool) -> None:
         """Keeps what remains of a job that has ended."""

@@ -14,10 +14,12 @@ FIRST_FRAME = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """frames (N,): place of each view, fractions allowed. fps: frames per second these places count in."""
+    """Where each view stands."""
 
     frames: NDArray[np.float64]
+    """Places (N,); fractions are allowed."""
     fps: float
+    """Frames per second that the places count in."""
 
     @property
     def first(self) -> int:

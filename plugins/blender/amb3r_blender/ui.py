@@ -4,7 +4,7 @@
 import bpy
 
 from . import build_cloud, compat, nodes, tags
-from .props import draw_options
+from .props import ENGINE_OPTIONS, draw_options
 from .runtime import RUNTIME
 from .scene_tree import active_tree
 
@@ -45,8 +45,13 @@ class AMB3R_PT_main(_Panel, bpy.types.Panel):
         column.use_property_split, column.use_property_decorate = True, False
         for name in ("model", "quality", "max_frames", "sample_fps", "output_path"):
             column.prop(settings, name)
-        layout.prop(settings, "show_options", icon="TRIA_DOWN" if settings.show_options else "TRIA_RIGHT", emboss=False)
-        if settings.show_options:
+        if _fold(layout, settings, "show_engine_options"):
+            box = layout.box().column()
+            box.use_property_split, box.use_property_decorate = True, False
+            for name in ENGINE_OPTIONS:
+                box.prop(settings, name)
+            box.operator("amb3r.list_options", icon="TEXT")
+        if _fold(layout, settings, "show_options"):
             draw_options(layout.box(), settings)
         _draw_run(layout)
         layout.operator("import_scene.amb3r", text="Import Scene", icon="IMPORT")
@@ -131,6 +136,13 @@ class AMB3R_PT_export(_ScenePanel, bpy.types.Panel):
     def draw(self, _context: bpy.types.Context) -> None:
         for kind, label in (("AMB3R", "AMB3R Scene"), ("COLMAP", "COLMAP"), ("NERFSTUDIO", "Nerfstudio")):
             self.layout.operator("export_scene.amb3r_cameras", text=label, icon="EXPORT").format = kind
+
+
+def _fold(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str) -> bool:
+    """A line that folds what follows; whether it is open."""
+    is_open = getattr(settings, name)
+    layout.prop(settings, name, icon="TRIA_DOWN" if is_open else "TRIA_RIGHT", emboss=False)
+    return is_open
 
 
 def _draw_run(layout: bpy.types.UILayout) -> None:

@@ -62,6 +62,10 @@ def main(arguments: list[str]) -> int:
     if arguments == ["doctor"]:
         print("amb3r    9.9.9\ndevices  cpu, toaster")
         return 0
+    if arguments == ["options", "--json"]:
+        facts = {"name": "seed", "flag": "--seed", "type": "int", "choices": None, "default": 0, "help": "Chance, tamed."}
+        print(json.dumps([facts, {**facts, "name": "masks", "flag": "--masks", "help": "In the panel."}], indent=2))
+        return 0
     output = Path(arguments[arguments.index("--output") + 1])
     if os.environ.get("FAKE_ARGUMENTS"):
         Path(os.environ["FAKE_ARGUMENTS"]).write_text(json.dumps({"arguments": arguments, "environment": dict(os.environ)}))

@@ -4,7 +4,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from amb3r_blender.engine import EngineNotFound, RunRequest, find_engine, reconstruct_command
+from amb3r_blender.engine import (
+    OPTIONS_IN_THE_PANEL,
+    EngineNotFound,
+    RunRequest,
+    describe_options,
+    find_engine,
+    parse_options,
+    reconstruct_command,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="made of POSIX scripts")
 
@@ -60,6 +68,7 @@ def test_the_command_line_is_one_that_amb3r_understands(tmp_path: Path) -> None:
     import tyro
 
     from amb3r_core.cli.reconstruct import reconstruct
+    from amb3r_core.cli.values import option_values
 
     request = RunRequest(
         inputs=("a b.jpg", "c.jpg"),
@@ -69,6 +78,13 @@ def test_the_command_line_is_one_that_amb3r_understands(tmp_path: Path) -> None:
         quality="DRAFT",
         max_frames=40,
         frames_per_second=2.5,
+        masks="/m ä",
+        intrinsics="500,500,320,240",
+        poses="poses.txt",
+        order="unordered",
+        scale_from="a.jpg,b.jpg,1.25",
+        skip_bad=True,
+        resume=False,
         extra="--seed 3 --voxel-size 0.02",
     )
     command = reconstruct_command(["amb3r"], request)
@@ -81,10 +97,40 @@ def test_the_command_line_is_one_that_amb3r_understands(tmp_path: Path) -> None:
     stand_in.__signature__ = __import__("inspect").signature(reconstruct)  # type: ignore[attr-defined]
     stand_in.__annotations__ = reconstruct.__annotations__
     stand_in.__doc__ = reconstruct.__doc__
-    tyro.cli(stand_in, args=command[2:], config=(tyro.conf.OmitArgPrefixes,))
+    tyro.cli(stand_in, args=command[2:], registry=option_values(), config=(tyro.conf.OmitArgPrefixes,))
     assert seen["inputs"] == (Path("a b.jpg"), Path("c.jpg"))
     assert (seen["output"], seen["overwrite"], seen["progress"]) == (Path("/out/my scene"), True, "json")
     options, cloud = seen["options"], seen["cloud"]
     assert (options.model, options.device, options.long_side) == ("colmap", "cpu", 320)  # type: ignore[attr-defined]
     assert (options.max_frames, options.fps, options.seed) == (40, 2.5, 3)  # type: ignore[attr-defined]
+    options = options.parsed()  # type: ignore[attr-defined]
+    assert (options.masks, options.poses) == (Path("/m ä"), Path("poses.txt"))
+    assert (str(options.intrinsics), str(options.scale_from)) == ("500.0,500.0,320.0,240.0", "a.jpg,b.jpg,1.25")
+    assert (options.order, options.skip_bad, options.resume) == ("unordered", True, False)
     assert cloud.voxel_size == 0.02  # type: ignore[attr-defined]
+
+
+def test_what_is_not_asked_for_is_left_to_the_engine() -> None:
+    command = reconstruct_command(["amb3r"], RunRequest(inputs=("a",), output="b"))
+    assert not {"--masks", "--intrinsics", "--poses", "--order", "--scale-from", "--skip-bad", "--no-resume"} & set(command)
+
+
+def test_every_option_of_the_engine_is_in_the_panel_or_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    from amb3r_core.cli.options import options
+    from amb3r_core.options import ReconstructOptions
+
+    options(json=True)
+    told = parse_options(capsys.readouterr().out)
+    assert {option.name for option in told} == set(ReconstructOptions.__dataclass_fields__)
+    assert {option.name for option in told} >= OPTIONS_IN_THE_PANEL
+    lines = describe_options(told)
+    for option in told:
+        is_listed = any(line.split()[:1] == [option.flag] for line in lines)
+        assert is_listed == (option.name not in OPTIONS_IN_THE_PANEL)
+    assert "--pipeline {auto, one-shot, vo, sfm} (default: auto)" in lines
+
+
+@pytest.mark.parametrize("text", ["", "unrecognized options", "{}x", '[{"name": "a"}]', "[1]", "7"])
+def test_an_engine_that_tells_no_options_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="does not tell its options"):
+        parse_options(text)

@@ -91,7 +91,7 @@ def test_panels_draw_without_complaint(tmp_path: Path) -> None:
     assert "Cancel Reconstruction" not in draw_all()
     kit.simple_scene(tmp_path)
     bpy.ops.import_scene.amb3r(filepath=str(tmp_path))
-    bpy.context.scene.amb3r.show_options = True
+    bpy.context.scene.amb3r.show_options = bpy.context.scene.amb3r.show_engine_options = True
     said = " ".join(draw_all())
     for words in (
         "Metric: lengths are metres",

@@ -50,6 +50,8 @@ def test_a_script_gets_a_scene_in_one_blocking_call(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("FAKE_ARGUMENTS", str(told))
     settings = bpy.context.scene.amb3r
     settings.model, settings.quality, settings.max_frames, settings.sample_fps = "colmap", "HIGH", 33, 1.5
+    settings.masks, settings.poses, settings.scale_from = str(tmp_path / "mäsks"), "/known/poses.txt", "a.jpg,b.jpg,1.25"
+    settings.order, settings.skip_bad, settings.resume, settings.more_options = "VIDEO", True, False, "--pipeline vo"
     preferences().extra_arguments = "--seed 4"
     assert bpy.ops.amb3r.reconstruct() == {"FINISHED"}
     preferences().extra_arguments = ""
@@ -62,7 +64,12 @@ def test_a_script_gets_a_scene_in_one_blocking_call(tmp_path: Path, monkeypatch:
         "--long-side 1024",
         "--max-frames 33",
         "--fps 1.5",
-        "--seed 4",
+        "--seed 4 --pipeline vo",
+        f"--masks {tmp_path / 'mäsks'}",
+        "--poses /known/poses.txt",
+        "--scale-from a.jpg,b.jpg,1.25",
+        "--order video",
+        "--skip-bad --no-resume",
         "--progress json",
         "--device auto",
     ):
@@ -132,6 +139,10 @@ def test_chosen_files_are_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_engine_answers_its_test() -> None:
     assert bpy.ops.amb3r.test_engine() == {"FINISHED"}
     assert _runtime().engine_status == "amb3r 9.9.9, devices cpu, toaster"
+    assert bpy.ops.amb3r.list_options() == {"FINISHED"}
+    listed = bpy.data.texts["AMB3R Options"].as_string()
+    assert "--seed (default: 0)\n    Chance, tamed." in listed
+    assert "--masks" not in listed
     assert bpy.ops.amb3r.install_help() == {"FINISHED"}
     assert "pip install" in bpy.data.texts["AMB3R Engine"].as_string()
 
