@@ -1,4 +1,4 @@
-"""Photos in: found, checked, ordered, and decoded upright on demand."""
+"""Photos in: found, named, checked and ordered."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,21 +9,18 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from amb3r_core.errors import InputError
-from amb3r_core.inputs.exif import GpsFix, PhotoFacts, read_facts
-from amb3r_core.optional import require
+from amb3r_core.inputs.exif import GpsFix, PhotoFacts
+from amb3r_core.inputs.pixels import load_alpha, load_mask, load_rgb, probe
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import Float64, UInt8
 from amb3r_core.scene.camera import PinholeCamera
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".heic", ".heif"})
-HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 UPRIGHT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 """Files that every host reads; others are re-encoded when a scene keeps its images."""
 MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".bmp")
-EXIF_ORIENTATION = 0x0112
 MAX_NAMED_FILES = 12
 """How many bad files one error message names before it counts the rest."""
 
@@ -183,73 +180,19 @@ def photo_names(paths: Sequence[Path]) -> list[str]:
 
 def _probe(path: Path, name: str) -> Frame | str:
     """The frame of a file, or one phrase that says why it cannot be read."""
-    try:
-        if path.suffix.lower() in HEIC_SUFFIXES:
-            _enable_heic()
-        with Image.open(path) as image:
-            facts, orientation = read_facts(image), image.getexif().get(EXIF_ORIENTATION, 1)
-            width, height = image.size
-            has_alpha = "A" in image.getbands() or "transparency" in image.info
-            n_frames, image_format = getattr(image, "n_frames", 1), image.format
-            image.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
-            image.load()
-    except UnidentifiedImageError:
-        return f"{path} (not an image)"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{path} ({str(error) or 'damaged'})"
-    if n_frames > 1 and image_format not in ("MPO", "TIFF", "HEIF"):
-        return f"{path} (an animation of {n_frames} frames; extract the frames first)"
-    if orientation in (5, 6, 7, 8):
-        width, height = height, width
+    pixels = probe(path)
+    if isinstance(pixels, str):
+        return pixels
     return Frame(
         name=name,
-        width=width,
-        height=height,
+        width=pixels.width,
+        height=pixels.height,
         decode=lambda: load_rgb(path),
-        decode_mask=(lambda: load_alpha(path)) if has_alpha else None,
+        decode_mask=(lambda: load_alpha(path)) if pixels.has_alpha else None,
         path=path,
-        is_upright_file=orientation == 1 and path.suffix.lower() in UPRIGHT_SUFFIXES and not has_alpha,
-        facts=facts,
+        is_upright_file=pixels.is_upright and path.suffix.lower() in UPRIGHT_SUFFIXES and not pixels.has_alpha,
+        facts=pixels.facts,
     )
-
-
-def _enable_heic() -> None:
-    require("pillow_heif", extra="heic", purpose="to read HEIC photos").register_heif_opener()
-
-
-def load_rgb(path: Path) -> UInt8:
-    """Upright RGB (H, W, 3) uint8 of an image file of any bit depth; transparency is laid on black."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_to_rgb(upright)).copy()
-
-
-def load_alpha(path: Path) -> NDArray[np.bool_]:
-    """True where an image file (H, W) is not fully transparent, upright."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(upright.convert("RGBA"))[..., 3] > 0
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _grey_to_rgb(np.asarray(image))
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _grey_to_rgb(values: NDArray[np.generic]) -> Image.Image:
-    """8-bit RGB of a deep grey image: 16-bit integers keep their full range, floats are taken as [0, 1] or [0, 255]."""
-    grey = values.astype(np.float32)
-    if np.issubdtype(values.dtype, np.integer):
-        grey /= 257.0
-    elif grey.max(initial=0.0) <= 1.0:
-        grey *= 255.0
-    grey8 = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey8).convert("RGB")
 
 
 def _with_mask(frame: Frame, folder: Path) -> Frame:
@@ -274,20 +217,6 @@ def _find_mask(name: str, folder: Path) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
-
-
-def load_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
-    """True = use (H, W) from a mask image where 0 = ignore; a mask of another size with the same shape is scaled."""
-    try:
-        with Image.open(path) as image:
-            grey = ImageOps.exif_transpose(image).convert("L")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"mask {path} cannot be read: {error}") from error
-    if abs(grey.width * height - grey.height * width) > max(width, height) * 2:
-        raise InputError(f"mask {path} is {grey.width}x{grey.height} but its photo is {width}x{height}: the shapes differ")
-    if grey.size != (width, height):
-        grey = grey.resize((width, height), Image.Resampling.NEAREST)
-    return np.asarray(grey) > 0
 
 
 def frames_from_arrays(images: Sequence[UInt8], names: Sequence[str] | None = None) -> FrameList:

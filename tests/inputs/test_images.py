@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from amb3r_core.errors import DependencyError, InputError
-from amb3r_core.inputs.images import EXIF_ORIENTATION, find_images, frames_from_arrays, natural_key, open_photos
+from amb3r_core.inputs.images import find_images, frames_from_arrays, natural_key, open_photos
+from amb3r_core.inputs.pixels import EXIF_ORIENTATION
 from amb3r_core.scene.camera import PinholeCamera
 
 GRADIENT = np.stack(np.broadcast_arrays(np.arange(40)[None, :] * 6, np.arange(30)[:, None] * 8, 90), axis=-1).astype(np.uint8)
