@@ -1,6 +1,5 @@
 """Photos in: found, named, checked and ordered."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.exif import GpsFix, PhotoFacts
+from amb3r_core.inputs.names import images_below, is_image_name, natural_key, photo_names, shown, without_twins
 from amb3r_core.inputs.pixels import load_alpha, load_mask, load_rgb, probe
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import Float64, UInt8
@@ -84,16 +84,11 @@ class FrameList:
 BadFiles = Literal["stop", "skip"]
 
 
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sorts 2 before 10: digits compare as numbers, the rest without case."""
-    parts = re.split(r"(\d+)", name.lower())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
-
-
 def find_images(inputs: Sequence[Path]) -> list[Path]:
     """Image files of the given files and folders, in natural order of their names.
 
-    A folder gives the images in it, or those of its `images` subfolder when it has none itself. Raises `InputError`.
+    A folder gives the images in it; when it has none itself, those in and below its `images` folder, else those of all folders
+    below it. Raises `InputError`.
     """
     found: list[Path] = []
     for path in inputs:
@@ -102,19 +97,19 @@ def find_images(inputs: Sequence[Path]) -> list[Path]:
         elif path.is_file():
             found.append(path)
         else:
-            raise InputError(f"{path}: no such file or folder")
-    unique = list(dict.fromkeys(found))
-    return sorted(unique, key=lambda path: (natural_key(path.name), natural_key(str(path))))
+            raise InputError(f"{shown(path)}: no such file or folder")
+    return sorted(without_twins(found), key=lambda path: (natural_key(path.name), natural_key(str(path))))
 
 
 def _images_of_folder(folder: Path) -> list[Path]:
-    for place in (folder, folder / "images"):
-        if place.is_dir():
-            images = [p for p in place.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
-            if images:
-                return images
+    images = [path for path in folder.iterdir() if is_image_name(path.name, IMAGE_SUFFIXES) and not path.is_dir()]
+    for place in (folder / "images", folder):
+        if not images and place.is_dir():
+            images = images_below(place, IMAGE_SUFFIXES)
+    if images:
+        return images
     raise InputError(
-        f"{folder}: no images here (looked for {', '.join(sorted(IMAGE_SUFFIXES))}); give the folder that holds them"
+        f"{shown(folder)}: no images here (looked for {', '.join(sorted(IMAGE_SUFFIXES))}); give the folder that holds them"
     )
 
 
@@ -161,21 +156,6 @@ def _named(bad: list[str]) -> str:
     shown = "; ".join(bad[:MAX_NAMED_FILES])
     rest = f"; and {len(bad) - MAX_NAMED_FILES} more" if len(bad) > MAX_NAMED_FILES else ""
     return f"{len(bad)} file(s) cannot be read: {shown}{rest} (leave them out with `skip_bad=True`)"
-
-
-def photo_names(paths: Sequence[Path]) -> list[str]:
-    """What the frames of photo files are called: the file's name, with its folder's where needed.
-
-    Raises `InputError` when that does not tell them apart.
-    """
-    names = [path.name for path in paths]
-    if len(set(names)) == len(names):
-        return names
-    names = [f"{path.parent.name}/{path.name}" for path in paths]
-    if len(set(names)) == len(names):
-        return names
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    raise InputError(f"photos with the same folder and file name: {', '.join(doubled[:MAX_NAMED_FILES])}; rename them")
 
 
 def _probe(path: Path, name: str) -> Frame | str:

@@ -36,6 +36,27 @@ def test_folder_without_images_uses_its_images_subfolder(tmp_path: Path) -> None
     assert len(find_images([tmp_path])) == 1
 
 
+def test_folders_of_folders_are_walked(tmp_path: Path) -> None:
+    for name in ("images/left/1.png", "images/right/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        save(tmp_path / name)
+    assert [frame.name for frame in open_photos([tmp_path])] == ["left/1.png", "right/1.png"]
+
+
+def test_two_sessions_of_one_layout_stay_apart(tmp_path: Path) -> None:
+    for name in ("session1/images/1.png", "session1/images/2.png", "session2/images/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        save(tmp_path / name)
+    names = [frame.name for frame in open_photos([tmp_path / "session1", tmp_path / "session2"])]
+    assert names == ["session1/images/1.png", "session2/images/1.png", "session1/images/2.png"]
+
+
+def test_a_photo_given_by_two_paths_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert [frame.name for frame in open_photos([Path("."), tmp_path])] == ["a.png"]
+
+
 def test_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no images here"):
         find_images([tmp_path])
