@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.errors import InputError
-from amb3r_core.inputs.exif import GpsFix, PhotoFacts
+from amb3r_core.inputs.exif import GpsFix, PhotoFacts, doubts
 from amb3r_core.inputs.names import images_below, is_image_name, natural_key, photo_names, shown, without_twins
 from amb3r_core.inputs.pixels import load_alpha, load_mask, load_rgb, probe
 from amb3r_core.progress import Monitor, Progress, silent
@@ -70,6 +70,8 @@ class FrameList:
     frames: tuple[Frame, ...]
     is_ordered: bool = False
     """Frames of one video or walk, in the order they were taken."""
+    notes: tuple[str, ...] = ()
+    """What was found in the files and not used as it stands, for the user to read."""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -149,7 +151,8 @@ def read_photos(
     monitor(Progress(stage="read photos", done=len(paths), total=len(paths)))
     if bad and (bad_files == "stop" or not frames):
         raise InputError(_named(bad), option="skip_bad")
-    return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames))
+    notes = doubts((frame.name, frame.facts) for frame in frames)
+    return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames), notes=notes)
 
 
 def _named(bad: list[str]) -> str:

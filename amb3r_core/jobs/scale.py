@@ -71,7 +71,7 @@ def local_metres(fixes: Sequence[GpsFix]) -> Float64:
     """East, north, up (N, 3) in metres about the mean place; exact to 1e-4 within some kilometres (WGS 84)."""
     latitude = np.radians([fix.latitude_deg for fix in fixes])
     longitude = np.radians([fix.longitude_deg for fix in fixes])
-    altitude = np.array([fix.altitude_m for fix in fixes])
+    altitude = np.array([fix.altitude_m or 0.0 for fix in fixes])
     latitude_0 = float(latitude.mean())
     bend = 1.0 - EARTH_FLATTENING_2 * np.sin(latitude_0) ** 2
     radius_east = EARTH_RADIUS_M / np.sqrt(bend)

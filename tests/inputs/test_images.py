@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 
 from amb3r_core.errors import DependencyError, InputError
 from amb3r_core.inputs.images import find_images, frames_from_arrays, natural_key, open_photos
@@ -168,6 +169,16 @@ def test_same_names_from_two_folders_stay_apart(tmp_path: Path) -> None:
         save(tmp_path / folder / "a.png")
     frames = open_photos([tmp_path / "left", tmp_path / "right"])
     assert [frame.name for frame in frames] == ["left/a.png", "right/a.png"]
+
+
+def test_what_exif_says_and_is_not_believed_is_noted(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(IFD.Exif)[Base.FocalLengthIn35mmFilm] = 65535
+    save(tmp_path / "a.jpg", exif=exif)
+    save(tmp_path / "b.jpg")
+    photos = open_photos([tmp_path])
+    assert [frame.facts.focal_px for frame in photos] == [None, None]
+    assert photos.notes == ("EXIF focal length of a.jpg left out: a 35 mm equivalent of 65535 mm (f = 75734 px) is implausible",)
 
 
 def test_heic_is_read_upright(tmp_path: Path) -> None:
