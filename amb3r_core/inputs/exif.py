@@ -17,6 +17,7 @@ MAX_NAMED_PHOTOS = 3
 """How many photos a note names before it only counts them."""
 DAMAGED_EXIF = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error)
 """What Pillow raises, at one place or another, on tags that do not parse."""
+DAMAGED = "the EXIF block is damaged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +51,21 @@ def read_facts(image: Image.Image) -> PhotoFacts:
     """The facts in the EXIF block of an open image; empty ones when it has none or a damaged one."""
     try:
         exif = image.getexif()
+    except DAMAGED_EXIF:
+        return PhotoFacts(focal_doubt=DAMAGED)
+    return facts_of(exif, *image.size)
+
+
+def facts_of(exif: Image.Exif, width: int, height: int) -> PhotoFacts:
+    """The facts in an EXIF block of a photo of so many pixels."""
+    try:
         details, place = exif.get_ifd(IFD.Exif), exif.get_ifd(IFD.GPSInfo)
         make, model = _text(exif.get(Base.Make)), _text(exif.get(Base.Model))
     except DAMAGED_EXIF:
-        return PhotoFacts(focal_doubt="the EXIF block is damaged")
+        return PhotoFacts(focal_doubt=DAMAGED)
     focal_mm = _positive(details.get(Base.FocalLength))
     camera = f"{make} {model} {focal_mm}" if make or model else ""
-    focal = _focal(details, *image.size)
+    focal = _focal(details, width, height)
     gps, gps_doubt = _gps(place)
     return PhotoFacts(focal_px=focal.focal_px, focal_doubt=focal.doubt, camera=camera, gps=gps, gps_doubt=gps_doubt)
 

@@ -1,5 +1,6 @@
 """Photos in: found, named, checked and ordered."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -9,17 +10,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import InputError
+from amb3r_core.errors import DependencyError, InputError
+from amb3r_core.inputs.deep_grey import Band, common_bands
 from amb3r_core.inputs.exif import GpsFix, PhotoFacts, doubts
+from amb3r_core.inputs.image_files import IMAGE_SUFFIXES
+from amb3r_core.inputs.mask_pixels import load_mask
 from amb3r_core.inputs.names import images_below, is_image_name, natural_key, photo_names, shown, without_twins
-from amb3r_core.inputs.pixels import load_alpha, load_mask, load_rgb, probe
+from amb3r_core.inputs.pixels import PhotoFile, load_alpha, load_rgb, probe
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import Float64, UInt8
 from amb3r_core.scene.camera import PinholeCamera
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".heic", ".heif"})
-UPRIGHT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-"""Files that every host reads; others are re-encoded when a scene keeps its images."""
 MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".bmp")
 MAX_NAMED_FILES = 12
 """How many bad files one error message names before it counts the rest."""
@@ -96,7 +97,7 @@ def find_images(inputs: Sequence[Path]) -> list[Path]:
     for path in inputs:
         if path.is_dir():
             found += _images_of_folder(path)
-        elif path.is_file():
+        elif path.exists():
             found.append(path)
         else:
             raise InputError(f"{shown(path)}: no such file or folder")
@@ -138,43 +139,61 @@ def read_photos(
     masks: folder of images named like the photos (`a.jpg` -> `a.png` or `a.jpg.png`), 0 = ignore. Unreadable files are all
     named in one `InputError`, or left out with bad_files="skip".
     """
-    frames: list[Frame] = []
+    good: list[tuple[Path, str, PhotoFile]] = []
     bad: list[str] = []
-    names = photo_names(paths)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for done, result in enumerate(pool.map(_probe, paths, names)):
+        for done, (path, name, file) in enumerate(zip(paths, photo_names(paths), pool.map(_probe, paths), strict=True)):
             monitor(Progress(stage="read photos", done=done, total=len(paths)))
-            if isinstance(result, str):
-                bad.append(result)
+            if isinstance(file, DependencyError) and bad_files == "stop":
+                raise file
+            if isinstance(file, PhotoFile):
+                good.append((path, name, file))
             else:
-                frames.append(result)
+                bad.append(file if isinstance(file, str) else f"{shown(path)} ({file})")
     monitor(Progress(stage="read photos", done=len(paths), total=len(paths)))
-    if bad and (bad_files == "stop" or not frames):
-        raise InputError(_named(bad), option="skip_bad")
-    notes = doubts((frame.name, frame.facts) for frame in frames)
+    if bad and (bad_files == "stop" or not good):
+        raise InputError(f"{_named(bad)} (leave them out with `skip_bad=True`)", option="skip_bad")
+    frames, notes = _frames([path for path, _, _ in good], [name for _, name, _ in good], [file for _, _, file in good])
+    if bad:
+        notes = (f"left out: {_named(bad)}", *notes)
     return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames), notes=notes)
 
 
 def _named(bad: list[str]) -> str:
-    shown = "; ".join(bad[:MAX_NAMED_FILES])
+    named = "; ".join(bad[:MAX_NAMED_FILES])
     rest = f"; and {len(bad) - MAX_NAMED_FILES} more" if len(bad) > MAX_NAMED_FILES else ""
-    return f"{len(bad)} file(s) cannot be read: {shown}{rest} (leave them out with `skip_bad=True`)"
+    return f"{len(bad)} file(s) cannot be read: {named}{rest}"
 
 
-def _probe(path: Path, name: str) -> Frame | str:
-    """The frame of a file, or one phrase that says why it cannot be read."""
-    pixels = probe(path)
-    if isinstance(pixels, str):
-        return pixels
+def _probe(path: Path) -> PhotoFile | DependencyError | str:
+    """What is in a file, the package that is missing to read it, or one phrase that says why it cannot be read."""
+    try:
+        return probe(path)
+    except DependencyError as error:
+        return error
+
+
+def _frames(paths: Sequence[Path], names: Sequence[str], files: Sequence[PhotoFile]) -> tuple[list[Frame], tuple[str, ...]]:
+    """The frames of files that can be read, and what the user should know of them."""
+    bands = common_bands([file.band for file in files])
+    frames = [_frame(*each) for each in zip(paths, names, files, bands, strict=True)]
+    stretched = [
+        f"{n_photos} deep grey photo(s) stretched alike: {band.low:g} is black, {band.high:g} white"
+        for band, n_photos in Counter(band for band in bands if band is not None).items()
+    ]
+    return frames, (*stretched, *doubts((frame.name, frame.facts) for frame in frames))
+
+
+def _frame(path: Path, name: str, file: PhotoFile, band: Band | None) -> Frame:
     return Frame(
         name=name,
-        width=pixels.width,
-        height=pixels.height,
-        decode=lambda: load_rgb(path),
-        decode_mask=(lambda: load_alpha(path)) if pixels.has_alpha else None,
+        width=file.width,
+        height=file.height,
+        decode=lambda: load_rgb(path, band),
+        decode_mask=(lambda: load_alpha(path)) if file.has_alpha else None,
         path=path,
-        is_upright_file=pixels.is_upright and path.suffix.lower() in UPRIGHT_SUFFIXES and not pixels.has_alpha,
-        facts=pixels.facts,
+        is_upright_file=file.is_upright_file and band is None,
+        facts=file.facts,
     )
 
 

@@ -1,19 +1,33 @@
-"""The pixels of image files: probed, decoded upright to 8-bit RGB, and masks."""
+"""The pixels of photo files: probed, and decoded upright to 8-bit RGB."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from amb3r_core.errors import InputError
-from amb3r_core.inputs.exif import PhotoFacts, read_facts
-from amb3r_core.optional import require
+from amb3r_core.inputs.deep_grey import Band, band_of, is_deep, to_8_bits
+from amb3r_core.inputs.exif import PhotoFacts
+from amb3r_core.inputs.image_files import OpenImage, opened
+from amb3r_core.inputs.names import shown
 from amb3r_core.scene.arrays import UInt8
 
-HEIC_SUFFIXES = frozenset({".heic", ".heif"})
-EXIF_ORIENTATION = 0x0112
+UPRIGHT_FORMATS = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg"), "PNG": (".png",)}
+"""Files that every host reads, by what is in them; others are re-encoded when a scene keeps its images."""
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation: what makes the stored pixels upright."""
+MANY_PICTURES = frozenset({"MPO", "TIFF", "HEIF", "AVIF"})
+"""Formats that hold other pictures besides the photo, which comes first; more frames of another format are an animation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,83 +37,71 @@ class PhotoFile:
     width: int
     """Of the upright image, in pixels."""
     height: int
-    is_upright: bool
-    """The stored pixels need no turning."""
+    is_upright_file: bool
+    """Hosts can use the file as it is."""
     has_alpha: bool
     facts: PhotoFacts
+    band: Band | None = None
+    """Of the values of a grey photo of more than 8 bits."""
 
 
 def probe(path: Path) -> PhotoFile | str:
-    """What a file holds, or one phrase that says why it cannot be read."""
+    """What a file holds, or one phrase that says why it cannot be read. Raises `DependencyError`."""
     try:
-        if path.suffix.lower() in HEIC_SUFFIXES:
-            enable_heic()
-        with Image.open(path) as image:
-            facts, orientation = read_facts(image), image.getexif().get(EXIF_ORIENTATION, 1)
-            width, height = image.size
-            has_alpha = "A" in image.getbands() or "transparency" in image.info
-            n_frames, image_format = getattr(image, "n_frames", 1), image.format
-            image.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
-            image.load()
-    except UnidentifiedImageError:
-        return f"{path} (not an image)"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{path} ({str(error) or 'damaged'})"
-    if n_frames > 1 and image_format not in ("MPO", "TIFF", "HEIF"):
-        return f"{path} (an animation of {n_frames} frames; extract the frames first)"
-    if orientation in (5, 6, 7, 8):
-        width, height = height, width
-    return PhotoFile(width=width, height=height, is_upright=orientation == 1, has_alpha=has_alpha, facts=facts)
+        with opened(path, reduced=True) as found:
+            return _looked_at(path, found)
+    except InputError as error:
+        return str(error)
 
 
-def enable_heic() -> None:
-    require("pillow_heif", extra="heic", purpose="to read HEIC photos").register_heif_opener()
+def _looked_at(path: Path, found: OpenImage) -> PhotoFile | str:
+    image = found.image
+    if found.n_frames > 1 and image.format not in MANY_PICTURES:
+        return f"{shown(path)} (an animation of {found.n_frames} frames; extract the frames first)"
+    has_alpha = has_transparency(image)
+    is_upright = found.orientation == 1 and path.suffix.lower() in UPRIGHT_FORMATS.get(image.format or "", ())
+    width, height = (found.height, found.width) if found.orientation >= 5 else (found.width, found.height)
+    return PhotoFile(
+        width=width,
+        height=height,
+        is_upright_file=is_upright and not has_alpha,
+        has_alpha=has_alpha,
+        facts=found.facts,
+        band=band_of(np.asarray(image)) if is_deep(image.mode) else None,
+    )
 
 
-def load_rgb(path: Path) -> UInt8:
-    """Upright RGB (H, W, 3) uint8 of an image file of any bit depth; transparency is laid on black."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_to_rgb(upright)).copy()
+def has_transparency(image: Image.Image) -> bool:
+    """Whether an image has an alpha channel or a colour that stands for transparent."""
+    return "A" in image.getbands() or "transparency" in image.info
+
+
+def load_rgb(path: Path, band: Band | None = None) -> UInt8:
+    """Upright RGB (H, W, 3) uint8 of an image file of any bit depth; transparency is laid on black.
+
+    band: the values of a deep grey photo that become black to white, where not all of its type's range does.
+    """
+    with opened(path) as found:
+        return np.asarray(_to_rgb(upright(found), band)).copy()
 
 
 def load_alpha(path: Path) -> NDArray[np.bool_]:
     """True where an image file (H, W) is not fully transparent, upright."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(upright.convert("RGBA"))[..., 3] > 0
+    with opened(path) as found:
+        return np.asarray(upright(found).convert("RGBA"))[..., 3] > 0
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _grey_to_rgb(np.asarray(image))
-    if "A" in image.getbands() or "transparency" in image.info:
+def upright(found: OpenImage) -> Image.Image:
+    """The image turned as its EXIF says."""
+    turn = TURNS.get(found.orientation)
+    return found.image if turn is None else found.image.transpose(turn)
+
+
+def _to_rgb(image: Image.Image, band: Band | None) -> Image.Image:
+    if is_deep(image.mode):
+        return Image.fromarray(to_8_bits(np.asarray(image), band)).convert("RGB")
+    if has_transparency(image):
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         return Image.alpha_composite(black, rgba).convert("RGB")
     return image.convert("RGB")
-
-
-def _grey_to_rgb(values: NDArray[np.generic]) -> Image.Image:
-    """8-bit RGB of a deep grey image: 16-bit integers keep their full range, floats are taken as [0, 1] or [0, 255]."""
-    grey = values.astype(np.float32)
-    if np.issubdtype(values.dtype, np.integer):
-        grey /= 257.0
-    elif grey.max(initial=0.0) <= 1.0:
-        grey *= 255.0
-    grey8 = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey8).convert("RGB")
-
-
-def load_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
-    """True = use (H, W) from a mask image where 0 = ignore; a mask of another size with the same shape is scaled."""
-    try:
-        with Image.open(path) as image:
-            grey = ImageOps.exif_transpose(image).convert("L")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"mask {path} cannot be read: {error}") from error
-    if abs(grey.width * height - grey.height * width) > max(width, height) * 2:
-        raise InputError(f"mask {path} is {grey.width}x{grey.height} but its photo is {width}x{height}: the shapes differ")
-    if grey.size != (width, height):
-        grey = grey.resize((width, height), Image.Resampling.NEAREST)
-    return np.asarray(grey) > 0
