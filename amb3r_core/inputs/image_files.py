@@ -17,8 +17,9 @@ from amb3r_core.inputs.pillow_warnings import heard_warnings
 from amb3r_core.optional import require
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"})
 PLAIN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif", ".mpo", ".jp2"})
-IMAGE_SUFFIXES = PLAIN_SUFFIXES | HEIC_SUFFIXES
+IMAGE_SUFFIXES = PLAIN_SUFFIXES | HEIC_SUFFIXES | RAW_SUFFIXES
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "JPEG2000", "AVIF", "HEIF")
 """Pillow's readers that are asked; a PostScript file must never reach Ghostscript, whatever its name."""
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from amb3r_core.errors import DependencyError, InputError
 from amb3r_core.inputs.deep_grey import Band, common_bands
 from amb3r_core.inputs.exif import GpsFix, PhotoFacts, doubts
-from amb3r_core.inputs.image_files import IMAGE_SUFFIXES
+from amb3r_core.inputs.image_files import IMAGE_SUFFIXES, RAW_SUFFIXES
 from amb3r_core.inputs.mask_pixels import load_mask
 from amb3r_core.inputs.names import images_below, is_image_name, natural_key, photo_names, shown, without_twins
 from amb3r_core.inputs.pixels import PhotoFile, load_alpha, load_rgb, probe
@@ -139,6 +139,7 @@ def read_photos(
     masks: folder of images named like the photos (`a.jpg` -> `a.png` or `a.jpg.png`), 0 = ignore. Unreadable files are all
     named in one `InputError`, or left out with bad_files="skip".
     """
+    paths, raw_notes = without_developed(paths)
     good: list[tuple[Path, str, PhotoFile]] = []
     bad: list[str] = []
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -156,7 +157,7 @@ def read_photos(
     frames, notes = _frames([path for path, _, _ in good], [name for _, name, _ in good], [file for _, _, file in good])
     if bad:
         notes = (f"left out: {_named(bad)}", *notes)
-    return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames), notes=notes)
+    return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames), notes=(*raw_notes, *notes))
 
 
 def _named(bad: list[str]) -> str:
@@ -195,6 +196,14 @@ def _frame(path: Path, name: str, file: PhotoFile, band: Band | None) -> Frame:
         is_upright_file=file.is_upright_file and band is None,
         facts=file.facts,
     )
+
+
+def without_developed(paths: Sequence[Path]) -> tuple[list[Path], tuple[str, ...]]:
+    """The photos without RAW files whose developed picture lies beside them, and a note of how many those are."""
+    developed = {path.with_suffix("") for path in paths if path.suffix.lower() not in RAW_SUFFIXES}
+    kept = [path for path in paths if path.suffix.lower() not in RAW_SUFFIXES or path.with_suffix("") not in developed]
+    n_left = len(paths) - len(kept)
+    return kept, (f"{n_left} RAW file(s) left out: the same photos are there developed",) if n_left else ()
 
 
 def _with_mask(frame: Frame, folder: Path) -> Frame:

@@ -10,7 +10,7 @@ from PIL import Image
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.deep_grey import Band, band_of, is_deep, to_8_bits
 from amb3r_core.inputs.exif import PhotoFacts
-from amb3r_core.inputs.image_files import OpenImage, opened
+from amb3r_core.inputs.image_files import RAW_SUFFIXES, OpenImage, opened
 from amb3r_core.inputs.names import shown
 from amb3r_core.scene.arrays import UInt8
 
@@ -48,6 +48,8 @@ class PhotoFile:
 def probe(path: Path) -> PhotoFile | str:
     """What a file holds, or one phrase that says why it cannot be read. Raises `DependencyError`."""
     try:
+        if path.suffix.lower() in RAW_SUFFIXES:
+            return _probe_raw(path)
         with opened(path, reduced=True) as found:
             return _looked_at(path, found)
     except InputError as error:
@@ -71,6 +73,13 @@ def _looked_at(path: Path, found: OpenImage) -> PhotoFile | str:
     )
 
 
+def _probe_raw(path: Path) -> PhotoFile:
+    from amb3r_core.inputs.raw import probe_raw
+
+    width, height, facts = probe_raw(path)
+    return PhotoFile(width=width, height=height, is_upright_file=False, has_alpha=False, facts=facts)
+
+
 def has_transparency(image: Image.Image) -> bool:
     """Whether an image has an alpha channel or a colour that stands for transparent."""
     return "A" in image.getbands() or "transparency" in image.info
@@ -81,6 +90,10 @@ def load_rgb(path: Path, band: Band | None = None) -> UInt8:
 
     band: the values of a deep grey photo that become black to white, where not all of its type's range does.
     """
+    if path.suffix.lower() in RAW_SUFFIXES:
+        from amb3r_core.inputs.raw import load_raw
+
+        return load_raw(path)
     with opened(path) as found:
         return np.asarray(_to_rgb(upright(found), band)).copy()
 
