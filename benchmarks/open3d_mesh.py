@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from amb3r_core import load_scene
-from amb3r_core.inputs.images import load_rgb
 from amb3r_core.inputs.known import read_cameras
+from amb3r_core.inputs.pixels import load_rgb
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.evaluate import depth_m_from_mm, image_names, true_poses

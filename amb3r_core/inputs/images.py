@@ -1,6 +1,6 @@
-"""Photos in: found, checked, ordered, and decoded upright on demand."""
+"""Photos in: found, named, checked and ordered."""
 
-import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -9,22 +9,20 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from amb3r_core.errors import InputError
-from amb3r_core.inputs.exif import GpsFix, PhotoFacts, read_facts
-from amb3r_core.optional import require
+from amb3r_core.errors import DependencyError, InputError
+from amb3r_core.inputs.deep_grey import Band, common_bands
+from amb3r_core.inputs.exif import GpsFix, PhotoFacts, doubts
+from amb3r_core.inputs.image_files import IMAGE_SUFFIXES, RAW_SUFFIXES
+from amb3r_core.inputs.mask_pixels import load_mask
+from amb3r_core.inputs.names import images_below, is_image_name, natural_key, photo_names, shown, without_twins
+from amb3r_core.inputs.pixels import PhotoFile, load_alpha, load_rgb, probe
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import Float64, UInt8
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.lens import STRAIGHT, Lens
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".heic", ".heif"})
-HEIC_SUFFIXES = frozenset({".heic", ".heif"})
-UPRIGHT_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-"""Files that every host reads; others are re-encoded when a scene keeps its images."""
 MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".bmp")
-EXIF_ORIENTATION = 0x0112
 MAX_NAMED_FILES = 12
 """How many bad files one error message names before it counts the rest."""
 
@@ -76,6 +74,8 @@ class FrameList:
     frames: tuple[Frame, ...]
     is_ordered: bool = False
     """Frames of one video or walk, in the order they were taken."""
+    notes: tuple[str, ...] = ()
+    """What was found in the files and not used as it stands, for the user to read."""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -90,37 +90,32 @@ class FrameList:
 BadFiles = Literal["stop", "skip"]
 
 
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sorts 2 before 10: digits compare as numbers, the rest without case."""
-    parts = re.split(r"(\d+)", name.lower())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
-
-
 def find_images(inputs: Sequence[Path]) -> list[Path]:
     """Image files of the given files and folders, in natural order of their names.
 
-    A folder gives the images in it, or those of its `images` subfolder when it has none itself. Raises `InputError`.
+    A folder gives the images in it; when it has none itself, those in and below its `images` folder, else those of all folders
+    below it. Raises `InputError`.
     """
     found: list[Path] = []
     for path in inputs:
         if path.is_dir():
             found += _images_of_folder(path)
-        elif path.is_file():
+        elif path.exists():
             found.append(path)
         else:
-            raise InputError(f"{path}: no such file or folder")
-    unique = list(dict.fromkeys(found))
-    return sorted(unique, key=lambda path: (natural_key(path.name), natural_key(str(path))))
+            raise InputError(f"{shown(path)}: no such file or folder")
+    return sorted(without_twins(found), key=lambda path: (natural_key(path.name), natural_key(str(path))))
 
 
 def _images_of_folder(folder: Path) -> list[Path]:
-    for place in (folder, folder / "images"):
-        if place.is_dir():
-            images = [p for p in place.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
-            if images:
-                return images
+    images = [path for path in folder.iterdir() if is_image_name(path.name, IMAGE_SUFFIXES) and not path.is_dir()]
+    for place in (folder / "images", folder):
+        if not images and place.is_dir():
+            images = images_below(place, IMAGE_SUFFIXES)
+    if images:
+        return images
     raise InputError(
-        f"{folder}: no images here (looked for {', '.join(sorted(IMAGE_SUFFIXES))}); give the folder that holds them"
+        f"{shown(folder)}: no images here (looked for {', '.join(sorted(IMAGE_SUFFIXES))}); give the folder that holds them"
     )
 
 
@@ -147,112 +142,71 @@ def read_photos(
     masks: folder of images named like the photos (`a.jpg` -> `a.png` or `a.jpg.png`), 0 = ignore. Unreadable files are all
     named in one `InputError`, or left out with bad_files="skip".
     """
-    frames: list[Frame] = []
+    paths, raw_notes = without_developed(paths)
+    good: list[tuple[Path, str, PhotoFile]] = []
     bad: list[str] = []
-    names = photo_names(paths)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for done, result in enumerate(pool.map(_probe, paths, names)):
+        for done, (path, name, file) in enumerate(zip(paths, photo_names(paths), pool.map(_probe, paths), strict=True)):
             monitor(Progress(stage="read photos", done=done, total=len(paths)))
-            if isinstance(result, str):
-                bad.append(result)
+            if isinstance(file, DependencyError) and bad_files == "stop":
+                raise file
+            if isinstance(file, PhotoFile):
+                good.append((path, name, file))
             else:
-                frames.append(result)
+                bad.append(file if isinstance(file, str) else f"{shown(path)} ({file})")
     monitor(Progress(stage="read photos", done=len(paths), total=len(paths)))
-    if bad and (bad_files == "stop" or not frames):
-        raise InputError(_named(bad), option="skip_bad")
-    return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames))
+    if bad and (bad_files == "stop" or not good):
+        raise InputError(f"{_named(bad)} (leave them out with `skip_bad=True`)", option="skip_bad")
+    frames, notes = _frames([path for path, _, _ in good], [name for _, name, _ in good], [file for _, _, file in good])
+    if bad:
+        notes = (f"left out: {_named(bad)}", *notes)
+    return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames), notes=(*raw_notes, *notes))
 
 
 def _named(bad: list[str]) -> str:
-    shown = "; ".join(bad[:MAX_NAMED_FILES])
+    named = "; ".join(bad[:MAX_NAMED_FILES])
     rest = f"; and {len(bad) - MAX_NAMED_FILES} more" if len(bad) > MAX_NAMED_FILES else ""
-    return f"{len(bad)} file(s) cannot be read: {shown}{rest} (leave them out with `skip_bad=True`)"
+    return f"{len(bad)} file(s) cannot be read: {named}{rest}"
 
 
-def photo_names(paths: Sequence[Path]) -> list[str]:
-    """What the frames of photo files are called: the file's name, with its folder's where needed.
-
-    Raises `InputError` when that does not tell them apart.
-    """
-    names = [path.name for path in paths]
-    if len(set(names)) == len(names):
-        return names
-    names = [f"{path.parent.name}/{path.name}" for path in paths]
-    if len(set(names)) == len(names):
-        return names
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    raise InputError(f"photos with the same folder and file name: {', '.join(doubled[:MAX_NAMED_FILES])}; rename them")
-
-
-def _probe(path: Path, name: str) -> Frame | str:
-    """The frame of a file, or one phrase that says why it cannot be read."""
+def _probe(path: Path) -> PhotoFile | DependencyError | str:
+    """What is in a file, the package that is missing to read it, or one phrase that says why it cannot be read."""
     try:
-        if path.suffix.lower() in HEIC_SUFFIXES:
-            _enable_heic()
-        with Image.open(path) as image:
-            facts, orientation = read_facts(image), image.getexif().get(EXIF_ORIENTATION, 1)
-            width, height = image.size
-            has_alpha = "A" in image.getbands() or "transparency" in image.info
-            n_frames, image_format = getattr(image, "n_frames", 1), image.format
-            image.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
-            image.load()
-    except UnidentifiedImageError:
-        return f"{path} (not an image)"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{path} ({str(error) or 'damaged'})"
-    if n_frames > 1 and image_format not in ("MPO", "TIFF", "HEIF"):
-        return f"{path} (an animation of {n_frames} frames; extract the frames first)"
-    if orientation in (5, 6, 7, 8):
-        width, height = height, width
+        return probe(path)
+    except DependencyError as error:
+        return error
+
+
+def _frames(paths: Sequence[Path], names: Sequence[str], files: Sequence[PhotoFile]) -> tuple[list[Frame], tuple[str, ...]]:
+    """The frames of files that can be read, and what the user should know of them."""
+    bands = common_bands([file.band for file in files])
+    frames = [_frame(*each) for each in zip(paths, names, files, bands, strict=True)]
+    stretched = [
+        f"{n_photos} deep grey photo(s) stretched alike: {band.low:g} is black, {band.high:g} white"
+        for band, n_photos in Counter(band for band in bands if band is not None).items()
+    ]
+    return frames, (*stretched, *doubts((frame.name, frame.facts) for frame in frames))
+
+
+def _frame(path: Path, name: str, file: PhotoFile, band: Band | None) -> Frame:
     return Frame(
         name=name,
-        width=width,
-        height=height,
-        decode=lambda: load_rgb(path),
-        decode_mask=(lambda: load_alpha(path)) if has_alpha else None,
+        width=file.width,
+        height=file.height,
+        decode=lambda: load_rgb(path, band),
+        decode_mask=(lambda: load_alpha(path)) if file.has_alpha else None,
         path=path,
-        is_upright_file=orientation == 1 and path.suffix.lower() in UPRIGHT_SUFFIXES and not has_alpha,
-        facts=facts,
+        is_upright_file=file.is_upright_file and band is None,
+        facts=file.facts,
     )
 
 
-def _enable_heic() -> None:
-    require("pillow_heif", extra="heic", purpose="to read HEIC photos").register_heif_opener()
-
-
-def load_rgb(path: Path) -> UInt8:
-    """Upright RGB (H, W, 3) uint8 of an image file of any bit depth; transparency is laid on black."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_to_rgb(upright)).copy()
-
-
-def load_alpha(path: Path) -> NDArray[np.bool_]:
-    """True where an image file (H, W) is not fully transparent, upright."""
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(upright.convert("RGBA"))[..., 3] > 0
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _grey_to_rgb(np.asarray(image))
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _grey_to_rgb(values: NDArray[np.generic]) -> Image.Image:
-    """8-bit RGB of a deep grey image: 16-bit integers keep their full range, floats are taken as [0, 1] or [0, 255]."""
-    grey = values.astype(np.float32)
-    if np.issubdtype(values.dtype, np.integer):
-        grey /= 257.0
-    elif grey.max(initial=0.0) <= 1.0:
-        grey *= 255.0
-    grey8 = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey8).convert("RGB")
+def without_developed(paths: Sequence[Path]) -> tuple[list[Path], tuple[str, ...]]:
+    """The photos without RAW files whose developed picture lies beside them, and a note of how many those are."""
+    developed = {path.with_suffix("") for path in paths if path.suffix.lower() not in RAW_SUFFIXES}
+    kept = [path for path in paths if path.suffix.lower() not in RAW_SUFFIXES or path.with_suffix("") not in developed]
+    n_left = len(paths) - len(kept)
+    return kept, (f"{n_left} RAW file(s) left out: the same photos are there developed",) if n_left else ()
 
 
 def _with_mask(frame: Frame, folder: Path) -> Frame:
@@ -277,20 +231,6 @@ def _find_mask(name: str, folder: Path) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
-
-
-def load_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
-    """True = use (H, W) from a mask image where 0 = ignore; a mask of another size with the same shape is scaled."""
-    try:
-        with Image.open(path) as image:
-            grey = ImageOps.exif_transpose(image).convert("L")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"mask {path} cannot be read: {error}") from error
-    if abs(grey.width * height - grey.height * width) > max(width, height) * 2:
-        raise InputError(f"mask {path} is {grey.width}x{grey.height} but its photo is {width}x{height}: the shapes differ")
-    if grey.size != (width, height):
-        grey = grey.resize((width, height), Image.Resampling.NEAREST)
-    return np.asarray(grey) > 0
 
 
 def frames_from_arrays(images: Sequence[UInt8], names: Sequence[str] | None = None) -> FrameList:

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from amb3r_core.errors import InputError
-from amb3r_core.inputs.images import Frame, FrameList, load_rgb
+from amb3r_core.inputs.images import Frame, FrameList
+from amb3r_core.inputs.pixels import load_rgb
 from amb3r_core.optional import require
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import UInt8

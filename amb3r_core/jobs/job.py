@@ -136,7 +136,7 @@ def _open(
         opened = source.open(job.options, work / (f"frames_{index}" if index else "frames"), monitor)
         attached, told = attach(evidence, opened)
         groups.append(attached)
-        notes += told
+        notes += (*opened.notes, *told)
     frames = job.arrange(groups)
     check_frames(evidence, frames)
     return frames, notes

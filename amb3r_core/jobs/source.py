@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amb3r_core.errors import InputError
-from amb3r_core.inputs.images import FrameList, find_images, photo_names, read_photos
+from amb3r_core.inputs.images import FrameList, find_images, read_photos
+from amb3r_core.inputs.names import photo_names
 from amb3r_core.inputs.ordering import looks_like_walk
 from amb3r_core.inputs.video import VideoFacts, extract_frames, is_video, probe_video
 from amb3r_core.options import ReconstructOptions

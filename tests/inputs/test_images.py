@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 
 from amb3r_core.errors import DependencyError, InputError
-from amb3r_core.inputs.images import EXIF_ORIENTATION, find_images, frames_from_arrays, natural_key, open_photos
+from amb3r_core.inputs.image_files import EXIF_ORIENTATION
+from amb3r_core.inputs.images import find_images, frames_from_arrays, natural_key, open_photos
 from amb3r_core.scene.camera import PinholeCamera
 
 GRADIENT = np.stack(np.broadcast_arrays(np.arange(40)[None, :] * 6, np.arange(30)[:, None] * 8, 90), axis=-1).astype(np.uint8)
@@ -33,6 +35,27 @@ def test_folder_without_images_uses_its_images_subfolder(tmp_path: Path) -> None
     (tmp_path / "images").mkdir()
     save(tmp_path / "images" / "a.png")
     assert len(find_images([tmp_path])) == 1
+
+
+def test_folders_of_folders_are_walked(tmp_path: Path) -> None:
+    for name in ("images/left/1.png", "images/right/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        save(tmp_path / name)
+    assert [frame.name for frame in open_photos([tmp_path])] == ["left/1.png", "right/1.png"]
+
+
+def test_two_sessions_of_one_layout_stay_apart(tmp_path: Path) -> None:
+    for name in ("session1/images/1.png", "session1/images/2.png", "session2/images/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        save(tmp_path / name)
+    names = [frame.name for frame in open_photos([tmp_path / "session1", tmp_path / "session2"])]
+    assert names == ["session1/images/1.png", "session2/images/1.png", "session1/images/2.png"]
+
+
+def test_a_photo_given_by_two_paths_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert [frame.name for frame in open_photos([Path("."), tmp_path])] == ["a.png"]
 
 
 def test_empty_folder_is_named(tmp_path: Path) -> None:
@@ -148,6 +171,16 @@ def test_same_names_from_two_folders_stay_apart(tmp_path: Path) -> None:
     assert [frame.name for frame in frames] == ["left/a.png", "right/a.png"]
 
 
+def test_what_exif_says_and_is_not_believed_is_noted(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(IFD.Exif)[Base.FocalLengthIn35mmFilm] = 65535
+    save(tmp_path / "a.jpg", exif=exif)
+    save(tmp_path / "b.jpg")
+    photos = open_photos([tmp_path])
+    assert [frame.facts.focal_px for frame in photos] == [None, None]
+    assert photos.notes == ("EXIF focal length of a.jpg left out: a 35 mm equivalent of 65535 mm (f = 75734 px) is implausible",)
+
+
 def test_heic_is_read_upright(tmp_path: Path) -> None:
     heif = pytest.importorskip("pillow_heif", reason="the heic extra is not installed")
     heif.register_heif_opener()
@@ -161,6 +194,39 @@ def test_missing_heic_extra_names_the_command(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
     (tmp_path / "a.heic").write_bytes(b"x")
     with pytest.raises(DependencyError, match=r'pip install "amb3r\[heic\]"'):
+        open_photos([tmp_path])
+
+
+def test_without_the_heic_extra_photos_are_skipped_when_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    (tmp_path / "a.heic").write_bytes(b"x")
+    save(tmp_path / "b.png")
+    photos = open_photos([tmp_path], bad_files="skip")
+    assert [frame.name for frame in photos] == ["b.png"]
+    assert photos.notes[0].startswith(f"left out: 1 file(s) cannot be read: {tmp_path}/a.heic (pillow_heif is needed")
+
+
+def test_twelve_bits_in_sixteen_are_stretched_alike_over_the_set(tmp_path: Path) -> None:
+    dark = np.tile(np.linspace(0, 2000, 40), (30, 1)).astype(np.uint16)
+    light = np.tile(np.linspace(1000, 4000, 40), (30, 1)).astype(np.uint16)
+    save(tmp_path / "a.png", dark)
+    save(tmp_path / "b.png", light)
+    photos = open_photos([tmp_path])
+    a, b = (frame.decode()[..., 0].astype(int) for frame in photos)
+    assert (a.min(), a.max(), b.max()) == (0, pytest.approx(128, abs=1), 255)
+    assert abs(a[0, 39] - b[0, 13]) <= 2, "one value has one grey in all photos"
+    assert not photos[0].is_upright_file
+    assert photos.notes == ("2 deep grey photo(s) stretched alike: 0 is black, 4000 white",)
+
+
+def test_a_picture_of_another_format_than_its_name_is_not_kept_as_it_is(tmp_path: Path) -> None:
+    save(tmp_path / "a.webp").rename(tmp_path / "a.jpg")
+    assert not open_photos([tmp_path])[0].is_upright_file
+
+
+def test_a_folder_with_a_pipe_in_it_does_not_hang(tmp_path: Path) -> None:
+    __import__("os").mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match=r"a.jpg \(a pipe, socket or device, not a file\)"):
         open_photos([tmp_path])
 
 

@@ -90,6 +90,66 @@ def test_gps_in_a_small_room_is_refused_with_the_reason() -> None:
         scale_by_gps(scene(), fixes(spread_m=0.3, noise_m=4.0))
 
 
+def ratio_to_truth(scaled: Reconstruction) -> float:
+    steps = np.diff(scaled.cam_to_world[:, :3, 3], axis=0)
+    return float(np.linalg.norm(steps) / np.linalg.norm(np.diff(CENTRES * 20, axis=0)))
+
+
+def moved(fix: GpsFix, *, degrees: float) -> GpsFix:
+    return replace(fix, latitude_deg=fix.latitude_deg + degrees)
+
+
+@pytest.mark.parametrize("degrees", [0.001, 0.3, -95.0])
+def test_one_wild_fix_is_left_out_and_named(degrees: float) -> None:
+    places = fixes(20.0, 0.5)
+    places["v3.jpg"] = moved(places["v3.jpg"], degrees=degrees)
+    scaled = scale_by_gps(scene(0.5), places)
+    assert ratio_to_truth(scaled) == pytest.approx(1.0, abs=0.03)
+    assert scaled.scale.source == "EXIF GPS (7 of 8 views; left out: v3.jpg)"
+
+
+def test_a_fix_without_height_does_not_count_as_sea_level() -> None:
+    places = {name: replace(fix, altitude_m=(fix.altitude_m or 0.0) + 480.0) for name, fix in fixes(20.0, 0.5).items()}
+    places["v2.jpg"] = replace(places["v2.jpg"], altitude_m=None)
+    scaled = scale_by_gps(scene(0.5), places)
+    assert ratio_to_truth(scaled) == pytest.approx(1.0, abs=0.03)
+    assert "7 of 8 views; left out: v2.jpg" in scaled.scale.source
+
+
+def test_without_heights_east_and_north_set_the_scale() -> None:
+    places = {name: replace(fix, altitude_m=None) for name, fix in fixes(20.0, 0.5).items()}
+    level = replace(scene(0.5), up_world=(0.0, 0.0, 1.0))
+    scaled = scale_by_gps(level, places)
+    assert ratio_to_truth(scaled) == pytest.approx(1.0, abs=0.03)
+    assert scaled.scale.source == "EXIF GPS, east and north alone (8 views)"
+
+
+def test_heights_of_another_world_are_not_used() -> None:
+    wrong = dict(zip(fixes(20.0, 0.5), [3.0, 250.0, -90.0, 120.0, 800.0, 33.0, -400.0, 64.0], strict=True))
+    places = {name: replace(fix, altitude_m=wrong[name]) for name, fix in fixes(20.0, 0.5).items()}
+    scaled = scale_by_gps(replace(scene(0.5), up_world=(0.0, 0.0, 1.0)), places)
+    assert ratio_to_truth(scaled) == pytest.approx(1.0, abs=0.03)
+    assert "east and north alone" in scaled.scale.source
+
+
+def test_one_place_for_all_photos_is_refused() -> None:
+    with pytest.raises(AlignmentError, match=r"GPS: .*one place"):
+        scale_by_gps(scene(), dict.fromkeys(fixes(20.0, 0.1), next(iter(fixes(20.0, 0.1).values()))))
+
+
+def test_too_few_that_agree_are_refused() -> None:
+    places = fixes(20.0, 0.1)
+    for k in range(4):
+        places[f"v{k}.jpg"] = moved(places[f"v{k}.jpg"], degrees=0.01 * (k + 1) * (-1) ** k)
+    with pytest.raises(AlignmentError, match=r"GPS: "):
+        scale_by_gps(scene(), places)
+
+
+def test_the_date_line_is_no_wall() -> None:
+    here = [GpsFix(latitude_deg=0.5, longitude_deg=lon, altitude_m=0.0) for lon in (179.999, -179.999, 179.9995)]
+    assert np.ptp(local_metres(here)[:, 0]) == pytest.approx(222.6, abs=0.5)
+
+
 def test_gps_needs_several_photos() -> None:
     few = dict(list(fixes(20.0, 0.1).items())[:3])
     with pytest.raises(AlignmentError, match="3 placed photos"):

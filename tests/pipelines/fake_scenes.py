@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from amb3r_core.inputs.images import Frame, FrameList, load_rgb
+from amb3r_core.inputs.images import Frame, FrameList
+from amb3r_core.inputs.pixels import load_rgb
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.conventions import invert, rigid
 from amb3r_core.scene.evaluate import image_names, true_poses

@@ -15,7 +15,7 @@ from amb3r_core.errors import InputError
 from amb3r_core.export.image_files import PlacedImage, link_or_copy, write_dense_colors
 from amb3r_core.export.nerfstudio import write_masks
 from amb3r_core.export.png import write_png
-from amb3r_core.inputs.images import load_rgb
+from amb3r_core.inputs.pixels import load_rgb
 from amb3r_core.optional import require
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.reconstruction import Reconstruction, View

@@ -13,7 +13,7 @@ from amb3r_core.errors import InputError
 from amb3r_core.export.gaussians import gaussian_vertices, normals_world
 from amb3r_core.export.image_files import grid_image_camera
 from amb3r_core.export.ply import Vertices
-from amb3r_core.inputs.images import load_rgb
+from amb3r_core.inputs.pixels import load_rgb
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import UInt8
 from amb3r_core.scene.camera import PinholeCamera

@@ -10,7 +10,7 @@ import open3d as o3d
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.gaussians import normals_world
-from amb3r_core.inputs.images import load_rgb
+from amb3r_core.inputs.pixels import load_rgb
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.cloud import PointCloud
