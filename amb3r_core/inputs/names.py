@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from amb3r_core.storage.staging import OWN_MARKS
+from amb3r_core.storage.places import is_own
 
 MAX_FOLDER_DEPTH = 4
 """How many folders deep photos are looked for below the folder that the user names."""
@@ -50,7 +50,7 @@ def is_image_name(name: str, suffixes: Collection[str]) -> bool:
 def _may_hold_photos(folder: Path) -> bool:
     if folder.name.startswith(".") or NO_PHOTOS.fullmatch(folder.name):
         return False
-    return os.access(folder, os.R_OK | os.X_OK) and not any((folder / mark).exists() for mark in OWN_MARKS)
+    return os.access(folder, os.R_OK | os.X_OK) and not is_own(folder)
 
 
 def without_twins(paths: Sequence[Path]) -> list[Path]:
