@@ -78,15 +78,18 @@ def _files_imported_by(module: Path, project: Path) -> Iterator[Path]:
 
 
 def _core_imports(module: Path) -> Iterator[ast.ImportFrom]:
+    """The module's imports of the core, each of which says from which module it takes what."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"), str(module))):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = [node.module or ""]
-            if names[0].startswith(f"{CORE}."):
-                yield node
-                continue
-        if any(name.split(".")[0] == CORE for name in names):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith(f"{CORE}."):
+            yield node
+        elif isinstance(node, ast.Import | ast.ImportFrom) and _names_the_core(node):
             raise VendorError(f"{module}:{node.lineno}: write `from {CORE}.x import y`, which can be made relative")
+
+
+def _names_the_core(node: ast.Import | ast.ImportFrom) -> bool:
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+    is_absolute = isinstance(node, ast.Import) or node.level == 0
+    return is_absolute and any(name.split(".")[0] == CORE for name in names)
 
 
 def _relative(module: Path, prefix: str) -> str:
