@@ -1,29 +1,31 @@
 """Video in: the sharpest frame of each time window, kept as image files with their timestamps."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import Frame, FrameList
+from amb3r_core.inputs.names import shown
 from amb3r_core.inputs.pixels import load_rgb
-from amb3r_core.optional import require
+from amb3r_core.inputs.video_decode import Picture, Quality, Tally, Threads, pictures
+from amb3r_core.inputs.video_file import VIDEO_SUFFIXES, is_video
+from amb3r_core.inputs.video_pixels import dynamic_range, orientation_of, square_size, upright_rgb
+from amb3r_core.inputs.video_probe import VideoFacts, measured_duration_s, probe_video
 from amb3r_core.progress import Monitor, Progress, silent
-from amb3r_core.scene.arrays import UInt8
 from amb3r_core.storage.atomic import write_text_whole
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".mts"})
+__all__ = ["VIDEO_SUFFIXES", "VideoFacts", "extract_frames", "is_video", "probe_video", "sampling_rate"]
+
 DEFAULT_MAX_FRAMES = 100
 DEFAULT_MAX_FPS = 4.0
 """Frames per second taken when none are asked for: enough overlap for a walking camera."""
@@ -31,122 +33,204 @@ FRAME_JPEG_QUALITY = 95
 SHARPNESS_SIDE_PX = 320
 """Sharpness is judged on an image of this long side: fast, and blind to compression noise."""
 INDEX_FILE = "frames.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoFacts:
-    """What a container says about a video's first picture stream."""
-
-    frames_per_second: float
-    """Native rate, in Hz."""
-    duration_s: float
-    start_s: float
-    width: int
-    """Of the coded pictures, in pixels."""
-    height: int
-
-
-def is_video(path: Path) -> bool:
-    """Whether the file name says that this is a video."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def probe_video(path: Path) -> VideoFacts:
-    """What the container says about the video; `InputError` when it holds no readable pictures."""
-    with _open(path) as container:
-        stream = _picture_stream(container, path)
-        rate = float(stream.average_rate or stream.guessed_rate or 0) or 30.0
-        start_s = float((stream.start_time or 0) * (stream.time_base or Fraction(0)))
-        if stream.duration and stream.time_base:
-            duration_s = float(stream.duration * stream.time_base)
-        else:
-            duration_s = (container.duration or 0) / 1e6
-        size = stream.codec_context.width, stream.codec_context.height
-    return VideoFacts(frames_per_second=rate, duration_s=duration_s, start_s=start_s, width=size[0], height=size[1])
+BEAT_S = 0.3
+"""The monitor is asked at least this often, so that it can stop the work between two frames too."""
+MISSING_END = 0.1
+"""A film that ends before the stated length by this share of it is cut off."""
+FILLED = 0.8
+"""Where fewer than this share of `max_frames` come out although they lower the rate, the windows are made to fit the pictures."""
+BISECTIONS = 30
 
 
 def sampling_rate(facts: VideoFacts, fps: float | None, max_frames: int) -> float:
-    """Windows per second: the asked rate, never above the video's own, lowered so that at most `max_frames` come out."""
-    wanted = min(fps or DEFAULT_MAX_FPS, facts.frames_per_second)
-    if facts.duration_s > 0:
-        wanted = min(wanted, max_frames / facts.duration_s)
-    return wanted
+    """Frames per second that come out on average: the asked rate, never above the video's own nor above `max_frames` in all."""
+    return min(window_rate(facts, fps, max_frames), facts.frames_per_second)
+
+
+def window_rate(facts: VideoFacts, fps: float | None, max_frames: int) -> float:
+    """Windows per second: the asked rate, lowered so that at most `max_frames` come out.
+
+    The video's own mean rate is no limit: where the rate varies, its fast parts have more.
+    """
+    wanted = fps or DEFAULT_MAX_FPS
+    return min(wanted, max_frames / facts.duration_s) if facts.duration_s > 0 else wanted
 
 
 def extract_frames(
     path: Path,
     folder: Path,
     *,
-    facts: VideoFacts | None = None,
     fps: float | None = None,
     max_frames: int = DEFAULT_MAX_FRAMES,
+    facts: VideoFacts | None = None,
     monitor: Monitor = silent,
 ) -> FrameList:
-    """Frames of a video as upright JPEG files in `folder`, one per time window, in order.
+    """Frames of a video as upright JPEG files in `folder`, one per time window, in order, and notes of what was done to them.
 
-    facts: of the video, probed here when not given. fps: windows per second, None chooses. The sharpest frame of a window is
-    taken. A folder that an earlier call finished is reused.
+    fps: windows per second, None chooses. The sharpest frame of a window is taken. facts: of `probe_video`, where they are
+    known already. A folder that an earlier call finished is reused. Raises `InputError`.
     """
     index = folder / INDEX_FILE
-    if not index.is_file():
-        facts = facts or probe_video(path)
-        rate = sampling_rate(facts, fps, max_frames)
+    if not _is_finished(index):
+        monitor(Progress(stage="read video"))
+        sampling = _Sampling(path=path, folder=folder, fps=fps, max_frames=max_frames, monitor=monitor)
         folder.mkdir(parents=True, exist_ok=True)
-        entries = _write_frames(path, folder, facts, rate, max_frames, monitor)
-        write_text_whole(index, json.dumps(entries))
-    return FrameList(tuple(_frame(folder / name, time_s, size) for name, time_s, *size in json.loads(index.read_text())), True)
+        facts = facts or probe_video(path, monitor)
+        take = _take_all(sampling, facts)
+        write_text_whole(index, json.dumps({"frames": take.entries, "notes": [*_notes(take, sampling, facts)]}))
+    kept: dict[str, Any] = json.loads(index.read_text())
+    frames = tuple(_frame(folder / name, time_s, size) for name, time_s, *size in kept["frames"])
+    return FrameList(frames, is_ordered=True, notes=tuple(kept["notes"]))
 
 
-def _write_frames(
-    path: Path, folder: Path, facts: VideoFacts, rate: float, max_frames: int, monitor: Monitor
-) -> list[tuple[str, float, int, int]]:
-    total = max(min(round(facts.duration_s * rate), max_frames), 1)
-    entries: list[tuple[str, float, int, int]] = []
-    for time_s, rgb in sharpest_per_window(path, rate, facts.start_s):
-        name = f"frame_{len(entries):05d}.jpg"
-        Image.fromarray(rgb).save(folder / name, quality=FRAME_JPEG_QUALITY, subsampling=0)
-        entries.append((name, time_s, rgb.shape[1], rgb.shape[0]))
-        monitor(Progress(stage="read video", done=len(entries), total=max(total, len(entries))))
-        if len(entries) == max_frames:
-            break
-    if not entries:
-        raise InputError(f"{path}: not one picture could be decoded; the file is damaged or empty")
-    return entries
+def _is_finished(index: Path) -> bool:
+    """Whether an index is there, and not one of the first form, which knew no notes."""
+    return index.is_file() and index.read_text().startswith("{")
 
 
-def sharpest_per_window(path: Path, rate: float, start_s: float = 0.0) -> Iterator[tuple[float, UInt8]]:
-    """(timestamp in seconds from the start, upright RGB) of the sharpest frame in each window of 1 / rate seconds.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampling:
+    """What is wanted of a video."""
 
-    Decodes once, in order, and holds one picture at a time.
+    path: Path
+    folder: Path
+    fps: float | None
+    max_frames: int
+    monitor: Monitor
+
+    @property
+    def wanted(self) -> float:
+        """Windows per second, before `max_frames` lowers them."""
+        return self.fps or DEFAULT_MAX_FPS
+
+
+@dataclass(slots=True, kw_only=True)
+class _Take:
+    """What one pass over a video gave."""
+
+    facts: VideoFacts
+    rate: float
+    """Windows per second."""
+    tally: Tally
+    looks: dict[str, None]
+    """Sentences about the pixels, in the order met."""
+    entries: list[tuple[str, float, int, int]]
+    """File name, time in seconds, width and height of each frame."""
+    times_s: list[float]
+    """Of all pictures read."""
+    n_smeared: int = 0
+    has_more: bool = False
+    """There were more windows than frames wanted."""
+
+
+def _take_all(sampling: _Sampling, facts: VideoFacts) -> _Take:
+    """The frames of the film; read again where the first pass shows damage, or pictures spread otherwise than was stated."""
+    threads, rate = Threads.ALL, window_rate(facts, sampling.fps, sampling.max_frames)
+    take = _take(sampling, facts, rate, threads)
+    if take.tally.is_doubtful:
+        threads = Threads.ONE
+        take = _take(sampling, facts, rate, threads)
+    better_rate = _better_rate(sampling, take)
+    if better_rate is not None:
+        take = _take(sampling, facts, better_rate, threads)
+    if not take.entries and take.tally.n_pictures:
+        take = _take(sampling, facts, take.rate, Threads.ONE, worst=Quality.DAMAGED)
+    if not take.entries:
+        raise InputError(f"{shown(sampling.path)}: not one picture could be decoded; the file is damaged or empty")
+    return take
+
+
+def _better_rate(sampling: _Sampling, take: _Take) -> float | None:
+    """Windows per second that suit the pictures met, where those of the stated length do not; None where they do.
+
+    A film may be longer than it says, or cut off, or its rate may vary so much that many windows are empty.
     """
-    window, best_score, best = -1, -1.0, None
-    for time_s, frame in _decode(path, start_s):
-        this_window = int(time_s * rate + 1e-6)
+    if take.has_more:
+        facts = take.facts
+        real_s = measured_duration_s(sampling.path, facts.stream_index, facts.frames_per_second, sampling.monitor)
+        return sampling.max_frames / real_s if real_s > facts.duration_s + 0.5 / take.rate else None
+    low, high = take.rate, sampling.wanted
+    if low >= high or len(take.entries) >= min(FILLED * sampling.max_frames, len(take.times_s)):
+        return None
+    if _n_windows(take.times_s, high) <= sampling.max_frames:
+        return high
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _n_windows(take.times_s, middle) <= sampling.max_frames else (low, middle)
+    return low
+
+
+def _n_windows(times_s: list[float], rate: float) -> int:
+    return len({window_of(time_s, rate) for time_s in times_s})
+
+
+def _take(sampling: _Sampling, facts: VideoFacts, rate: float, threads: Threads, worst: Quality = Quality.SMEARED) -> _Take:
+    take = _Take(facts=facts, rate=rate, tally=Tally(), looks={}, entries=[], times_s=[])
+    n_expected = round(facts.duration_s * sampling_rate(facts, sampling.fps, sampling.max_frames))
+    beat = _Beat(sampling.monitor, take.entries, max(min(n_expected, sampling.max_frames), 1))
+
+    def watched() -> Iterator[Picture]:
+        for picture in pictures(sampling.path, facts, take.tally, threads):
+            beat()
+            take.times_s.append(picture.time_s)
+            yield picture
+
+    for best in sharpest_per_window(watched(), rate, worst):
+        if len(take.entries) == sampling.max_frames:
+            take.has_more = True
+            break
+        rgb = upright_rgb(best.frame, facts.pixel_aspect)
+        name = f"frame_{len(take.entries):05d}.jpg"
+        Image.fromarray(rgb).save(sampling.folder / name, quality=FRAME_JPEG_QUALITY, subsampling=0)
+        take.entries.append((name, best.time_s, rgb.shape[1], rgb.shape[0]))
+        take.n_smeared += best.quality is Quality.SMEARED
+        take.looks.update(dict.fromkeys(_look(best.frame, facts.pixel_aspect)))
+        beat.now()
+    return take
+
+
+class _Beat:
+    """Tells the monitor how many frames are written: now, or when it was not told for a while."""
+
+    def __init__(self, monitor: Monitor, written: list[Any], total: int) -> None:
+        self._monitor, self._written, self._total = monitor, written, total
+        self._told_at_s = time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._told_at_s > BEAT_S:
+            self.now()
+
+    def now(self) -> None:
+        """Tells it."""
+        self._told_at_s = time.monotonic()
+        done = len(self._written)
+        self._monitor(Progress(stage="read video", done=done, total=max(self._total, done)))
+
+
+def window_of(time_s: float, rate: float) -> int:
+    """The number of the window in which a time lies."""
+    return int(time_s * rate + 1e-6)
+
+
+def sharpest_per_window(film: Iterable[Picture], rate: float, worst: Quality = Quality.SMEARED) -> Iterator[Picture]:
+    """The sharpest picture in each window of 1 / rate seconds, of those that are least damaged.
+
+    Holds one picture at a time. A window whose every picture is worse than `worst` gives none.
+    """
+    window, best_rank, best = -1, (Quality.DAMAGED, -1.0), None
+    for picture in film:
+        this_window = window_of(picture.time_s, rate)
         if this_window != window and best is not None:
-            yield best[0], _rgb(best[1])
-            best_score, best = -1.0, None
+            yield best
+            best_rank, best = (Quality.DAMAGED, -1.0), None
         window = this_window
-        score = _sharpness(frame)
-        if score > best_score:
-            best_score, best = score, (time_s, frame)
+        if picture.quality < worst:
+            continue
+        rank = (picture.quality, _sharpness(picture.frame))
+        if best is None or rank > best_rank:
+            best_rank, best = rank, picture
     if best is not None:
-        yield best[0], _rgb(best[1])
-
-
-def _decode(path: Path, start_s: float) -> "Iterator[tuple[float, VideoFrame]]":
-    errors = require("av", extra="").error
-    with _open(path) as container:
-        stream = _picture_stream(container, path)
-        stream.thread_type = "AUTO"
-        count = 0
-        try:
-            for frame in container.decode(stream):
-                yield max(frame.time - start_s, 0.0), frame
-                count += 1
-        except errors.FFmpegError as error:
-            if count == 0:
-                raise InputError(f"{path}: the video cannot be decoded: {error}") from error
-            # a truncated clip: the pictures before the damage are good
+        yield best
 
 
 def _sharpness(frame: "VideoFrame") -> float:
@@ -158,24 +242,50 @@ def _sharpness(frame: "VideoFrame") -> float:
     return float(laplacian.var())
 
 
-def _rgb(frame: "VideoFrame") -> UInt8:
-    rgb = frame.to_ndarray(format="rgb24")
-    quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, quarter_turns)).astype(np.uint8, copy=False)
+def _look(frame: "VideoFrame", aspect: float) -> Iterator[str]:
+    """What was done to a picture's pixels, as sentences."""
+    width, height = square_size(frame, aspect)
+    if (width, height) != (frame.width, frame.height):
+        yield f"the video's pixels are not square: its {frame.width}x{frame.height} became {width}x{height}"
+    if orientation_of(frame).is_mirrored:
+        yield "the video is stored mirrored: its frames were turned to what a player shows"
+    if dynamic_range(frame):
+        yield f"the {dynamic_range(frame)} video was mapped to the 8-bit colours of a screen (sRGB)"
 
 
-def _open(path: Path) -> "InputContainer":
-    av = require("av", extra="")
-    try:
-        return av.open(str(path))
-    except av.error.FFmpegError as error:
-        raise InputError(f"{path}: cannot be opened as a video: {error}") from error
+def _notes(take: _Take, sampling: _Sampling, stated: VideoFacts) -> Iterator[str]:
+    """What the user should know of the frames, as sentences."""
+    yield from stated.notes
+    yield from take.looks
+    tally = take.tally
+    if tally.n_interlaced:
+        yield "the video is interlaced: its frames were deinterlaced"
+    sizes = dict.fromkeys(f"{width}x{height}" for _, _, width, height in take.entries)
+    if len(sizes) > 1:
+        yield f"the picture size changes within the video: {', '.join(sizes)}"
+    if tally.n_missing:
+        yield f"{tally.n_missing} of {max(tally.n_packets, tally.n_pictures)} frames of the video could not be decoded"
+    if tally.n_lacking:
+        yield f"by its time stamps the video lacks {tally.n_lacking} frames: never recorded, or lost by damage to the file"
+    if take.n_smeared:
+        yield f"{take.n_smeared} of the frames taken follow damage in the video and may show smears"
+    if tally.n_joins:
+        yield f"the video's time stamps start again at {tally.n_joins} place(s): the parts were put one after the other"
+    end_s = take.times_s[-1] + 1.0 / stated.frames_per_second
+    if not take.has_more and end_s < stated.duration_s * (1 - MISSING_END):
+        yield f"the video's pictures end at {end_s:.1f} s, though the file says {stated.duration_s:.1f} s"
+    yield from _notes_of_rate(take, sampling)
 
 
-def _picture_stream(container: "InputContainer", path: Path) -> "VideoStream":
-    if not container.streams.video:
-        raise InputError(f"{path}: no picture stream in this file")
-    return container.streams.video[0]
+def _notes_of_rate(take: _Take, sampling: _Sampling) -> Iterator[str]:
+    limit = f"`max_frames={sampling.max_frames}`"
+    if len(take.entries) == take.tally.n_pictures:
+        if sampling.fps and sampling.fps > take.facts.frames_per_second:
+            yield f"`fps={sampling.fps:g}` is more than the video has: every one of its {len(take.entries)} frames was taken"
+    elif take.rate < sampling.wanted:
+        yield f"{limit}: {take.rate:.3g} frames per second were taken instead of {sampling.wanted:g}"
+    if take.has_more:
+        yield f"{limit} was reached at {take.entries[-1][1]:.1f} s: what follows in the video was not used"
 
 
 def _frame(path: Path, time_s: float, size: list[int]) -> Frame:
