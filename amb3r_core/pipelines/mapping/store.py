@@ -1,26 +1,25 @@
 """Frames of a scene on disk: pictures, dense maps in two slots per frame, and the journal that commits them.
 
-Files are read and written by record, not mapped, so that a long scene does not sit in memory. A step of a pipeline writes
-dense maps into the slot that the journal does not name, then replaces the journal's one file: a run that is killed at any
-moment finds the scene as the last finished step left it. This holds when the process dies, not when the power fails.
+A step of a pipeline writes dense maps into the slot that the journal does not name, then replaces the journal's one file: a run
+that is killed at any moment finds the scene as the last finished step left it. This holds when the process dies, not when the
+power fails.
 """
 
 import json
-import os
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from amb3r_core.compute.arrays import uint8_array
 from amb3r_core.errors import ResourceError
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.api import InputSpec
 from amb3r_core.models.batching import Layout, choose_layout, prepare
+from amb3r_core.pipelines.mapping.records import RecordFile, RecordFolder
 from amb3r_core.pipelines.mapping.windows import Bools, WindowInput
 from amb3r_core.scene.arrays import Float32, UInt8
 from amb3r_core.scene.camera import Letterbox
@@ -29,38 +28,6 @@ Record = dict[str, NDArray[np.generic]]
 NO_SLOT = -1
 MAX_WEIGHT = 0.9995
 """Largest weight that half precision keeps below 1: raw confidence 2,000."""
-
-
-class Records:
-    """Arrays of one shape in one file, by index; a record that was never written is zero."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
-        self._path = path
-        self._shape, self._dtype = shape, np.dtype(dtype)
-        self._size = int(np.prod(shape)) * self._dtype.itemsize
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        weakref.finalize(self, os.close, self._file)
-
-    def read(self, index: int) -> NDArray[np.generic]:
-        data = os.pread(self._file, self._size, index * self._size)
-        data += bytes(self._size - len(data))
-        return np.frombuffer(data, dtype=self._dtype).reshape(self._shape)
-
-    def write(self, index: int, values: NDArray[np.generic]) -> None:
-        data = memoryview(values.astype(self._dtype).tobytes())
-        place = index * self._size
-        try:
-            while len(data):
-                written = os.pwrite(self._file, data, place)
-                data, place = data[written:], place + written
-        except OSError as error:
-            raise ResourceError(f"the work folder cannot be written: {error}; choose another output place") from error
-
-    def mapped(self, n_records: int) -> NDArray[np.generic]:
-        """The first records (N, ...) as a read-only memory map; they must have been written."""
-        if n_records == 0:
-            return np.zeros((0, *self._shape), dtype=self._dtype)
-        return np.memmap(self._path, dtype=self._dtype, mode="r", shape=(n_records, *self._shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +41,9 @@ class DenseMaps:
 class DenseStore:
     """Depth (float32) and weight (float16) of every frame, two slots each; `commit` names the valid one."""
 
-    def __init__(self, folder: Path, grid: tuple[int, int]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.grid = grid
-        self._depth = Records(folder / "depth.f32", grid, np.float32)
-        self._weight = Records(folder / "weight.f16", grid, np.float16)
+    def __init__(self, folder: RecordFolder, grid: tuple[int, int]) -> None:
+        self._depth = folder.open("depth.f32", grid, np.float32)
+        self._weight = folder.open("weight.f16", grid, np.float16)
         self._live = np.zeros(0, dtype=np.int8)
         self._committed = np.zeros(0, dtype=np.int8)
 
@@ -139,7 +104,7 @@ class Journal:
         try:
             with unfinished.open("wb") as file:
                 np.savez(file, **record)  # pyright: ignore[reportArgumentType]
-            unfinished.replace(self._path)
+            unfinished.replace(self._path)  # closed before, as Windows wants it
         except OSError as error:
             raise ResourceError(f"{self._path.parent}: the journal cannot be written: {error}") from error
 
@@ -165,14 +130,14 @@ class FrameShelf:
     A picture is decoded once, when it is first needed. Frames that no file holds are kept as arrays in the folder.
     """
 
-    def __init__(self, folder: Path, spec: InputSpec, *, is_ordered: bool, layout: Layout | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: RecordFolder, spec: InputSpec, *, is_ordered: bool) -> None:
         self.is_ordered = is_ordered
         self.frames: list[Frame] = []
         self._letterboxes: dict[int, Letterbox] = {}
-        self._folder, self._spec, self._layout = folder, spec, layout
-        self._rgb: Records | None = None
-        self._valid: Records | None = None
+        self._folder, self._spec = folder, spec
+        self._layout: Layout | None = None
+        self._rgb: RecordFile | None = None
+        self._valid: RecordFile | None = None
 
     @property
     def layout(self) -> Layout:
@@ -223,16 +188,16 @@ class FrameShelf:
         valid.write(frame, uint8_array(batch.valid[0]))
         self._letterboxes[frame] = batch.letterboxes[0]
 
-    def _pictures(self) -> tuple[Records, Records]:
+    def _pictures(self) -> tuple[RecordFile, RecordFile]:
         if self._rgb is None or self._valid is None:
             grid = self.layout.grid
-            self._rgb = Records(self._folder / "rgb.u8", (*grid, 3), np.uint8)
-            self._valid = Records(self._folder / "valid.u8", grid, np.uint8)
+            self._rgb = self._folder.open("rgb.u8", (*grid, 3), np.uint8)
+            self._valid = self._folder.open("valid.u8", grid, np.uint8)
         return self._rgb, self._valid
 
     def _spilled(self, frame: Frame) -> Frame:
         """The frame with its picture in a file instead of in memory."""
-        path = self._folder / f"frame_{len(self.frames):06d}.npy"
+        path = self._folder.path / f"frame_{len(self.frames):06d}.npy"
         if not path.is_file():
             unfinished = path.with_suffix(".partial.npy")
             np.save(unfinished, frame.decode())

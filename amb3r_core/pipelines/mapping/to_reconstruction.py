@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +12,9 @@ from amb3r_core.errors import AlignmentError, RegistrationError
 from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.pipelines.assemble import UNKNOWN_SCALE
 from amb3r_core.pipelines.mapping.alignment import weighted_median
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import SceneMap
-from amb3r_core.pipelines.mapping.store import FrameShelf, Records
+from amb3r_core.pipelines.mapping.store import FrameShelf
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene.arrays import Float64, UInt8
 from amb3r_core.scene.camera import Camera, PinholeCamera
@@ -70,7 +70,7 @@ class Finish:
     notes: tuple[str, ...] = ()
 
 
-def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: Path, monitor: Monitor = silent) -> Reconstruction:
+def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: RecordFolder, monitor: Monitor = silent) -> Reconstruction:
     """The scene of all placed frames; its dense maps are memory-mapped files in `folder`.
 
     The first placed frame given out is the world, unless poses are known. Raises `RegistrationError` when none is placed.
@@ -162,19 +162,22 @@ def _view(
     )
 
 
-def _dense(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: float, folder: Path, monitor: Monitor) -> Dense:
+def _dense(
+    scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: float, folder: RecordFolder, monitor: Monitor
+) -> Dense:
     """The maps in scene units, written view by view and mapped, so that they never sit in memory together."""
-    folder.mkdir(parents=True, exist_ok=True)
     height, width = shelf.layout.grid
-    depth = Records(folder / "scene_depth.f32", (height, width), np.float32)
-    confidence = Records(folder / "scene_confidence.f32", (height, width), np.float32)
-    rgb = Records(folder / "scene_rgb.u8", (height, width, 3), np.uint8)
+    depth = folder.open("scene_depth.f32", (height, width), np.float32)
+    confidence = folder.open("scene_confidence.f32", (height, width), np.float32)
+    rgb = folder.open("scene_rgb.u8", (height, width, 3), np.uint8)
     for row, frame in enumerate(track(placed, monitor, stage="write scene", total=len(placed))):
         maps = scene.maps(frame)
         known = maps.depth > 0
         depth.write(row, np.where(known, maps.depth * np.float32(factor), np.float32(0.0)))
         confidence.write(row, np.where(known, confidence_of_weight(maps.weight), np.float32(1.0)))
         rgb.write(row, _colors(scene, shelf, frame))
+    for file in (depth, confidence, rgb):
+        file.close()
     return Dense(
         depth=np.asarray(depth.mapped(len(placed)), dtype=np.float32),
         confidence=np.asarray(confidence.mapped(len(placed)), dtype=np.float32),

@@ -6,6 +6,7 @@ names, so that the order in which they come does not matter. No training, no opt
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from amb3r_core._version import __version__
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import FrameList, natural_key
 from amb3r_core.models.api import InputSpec, ReconstructionModel
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import SceneMap
 from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf, Journal
 from amb3r_core.pipelines.mapping.to_reconstruction import Finish, finish
@@ -44,22 +46,23 @@ def run_sfm(
     check_view_count(model, min(len(frames), 2))
     config = fitted(config or SfmConfig(), model.input_spec)
     order = sorted(range(len(frames)), key=lambda i: (natural_key(frames[i].name), frames[i].name))
-    run = _open(model, FrameList(tuple(frames[i] for i in order)), work, config, executor or InProcess(model), monitor)
-    for stage, steps in STEPS.items():
-        if run.state.stage == stage:
-            for step in steps:
-                step(run)
-    place = {original: row for row, original in enumerate(order)}
-    facts = Finish(
-        model=model,
-        pipeline="sfm",
-        version=__version__,
-        frames=[place[i] for i in range(len(frames))],
-        keyframes=frozenset(run.state.keyframes),
-        reasons=dict.fromkeys(range(len(frames)), "the model could not relate it to the other views"),
-        config=asdict(config),
-    )
-    return finish(run.scene, run.shelf, facts, work, monitor)
+    ordered = FrameList(tuple(frames[i] for i in order))
+    with closing(_open(model, ordered, work, config, executor or InProcess(model), monitor)) as run:
+        for stage, steps in STEPS.items():
+            if run.state.stage == stage:
+                for step in steps:
+                    step(run)
+        place = {original: row for row, original in enumerate(order)}
+        facts = Finish(
+            model=model,
+            pipeline="sfm",
+            version=__version__,
+            frames=[place[i] for i in range(len(frames))],
+            keyframes=frozenset(run.state.keyframes),
+            reasons=dict.fromkeys(range(len(frames)), "the model could not relate it to the other views"),
+            config=asdict(config),
+        )
+        return finish(run.scene, run.shelf, facts, run.folder, monitor)
 
 
 STEPS: dict[Stage, tuple[Callable[[SfmRun], None], ...]] = {
@@ -94,10 +97,11 @@ def fitted(config: SfmConfig, spec: InputSpec) -> SfmConfig:
 def _open(
     model: ReconstructionModel, frames: FrameList, work: Path, config: SfmConfig, executor: Executor, monitor: Monitor
 ) -> SfmRun:
-    shelf = FrameShelf(work, model.input_spec, is_ordered=False)
+    folder = RecordFolder(work)
+    shelf = FrameShelf(folder, model.input_spec, is_ordered=False)
     for frame in frames:
         shelf.add(frame)
-    scene = SceneMap(DenseStore(work, shelf.layout.grid), config.map)
+    scene = SceneMap(DenseStore(folder, shelf.layout.grid), config.map)
     names = [frame.name for frame in frames]
     key = {"sfm": asdict(config), "model": model.name, "version": __version__, "frames": names}
     journal, state = Journal(work, key), SfmState()
@@ -108,6 +112,7 @@ def _open(
     return SfmRun(
         model=model,
         executor=executor,
+        folder=folder,
         shelf=shelf,
         scene=scene,
         journal=journal,

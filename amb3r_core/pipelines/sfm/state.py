@@ -12,6 +12,7 @@ from amb3r_core.pipelines.mapping.alignment import Alignment
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig
 from amb3r_core.pipelines.mapping.keyframes import distances, select_keyframes
 from amb3r_core.pipelines.mapping.priors import tell
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
 from amb3r_core.pipelines.mapping.store import FrameShelf, Journal, Record, whole_numbers
 from amb3r_core.pipelines.mapping.windows import Window, WindowInput
@@ -158,12 +159,17 @@ class SfmRun:
 
     model: ReconstructionModel
     executor: Executor
+    folder: RecordFolder
     shelf: FrameShelf
     scene: SceneMap
     journal: Journal
     config: SfmConfig
     monitor: Monitor
     state: SfmState
+
+    def close(self) -> None:
+        """Closes the run's files; the scene that it has given stays as it is."""
+        self.folder.close()
 
     def commit(self) -> None:
         """Writes the state down; a killed run goes on from here."""

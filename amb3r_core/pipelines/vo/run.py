@@ -6,10 +6,8 @@ made, which brings old places back into the window and closes loops. No training
 """
 
 import logging
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from amb3r_core.models.api import InputSpec, ReconstructionModel
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, infer
 from amb3r_core.pipelines.mapping.keyframes import ResampleConfig, needs_resampling, resample, select_keyframes
 from amb3r_core.pipelines.mapping.priors import tell
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
 from amb3r_core.pipelines.mapping.store import (
     DenseStore,
@@ -95,8 +94,8 @@ class VisualOdometry:
         """A session that takes frames as they come.
 
         work: folder for dense maps and journal; a session started again with the same folder, model, settings and frames goes on
-        where the first one stopped. None: a temporary folder, removed with the session. n_frames: how many
-        will come, 0 if unknown.
+        where the first one stopped. None: a temporary folder, removed with the session and its scenes. n_frames: how many will
+        come, 0 if unknown.
         """
         return VoSession(model, self.config.fitted(model.input_spec), work, n_frames, monitor)
 
@@ -143,12 +142,10 @@ class VoSession:
     """One run of visual odometry: feed frames, look at snapshots, finish."""
 
     def __init__(self, model: ReconstructionModel, config: VoConfig, work: Path | None, n_frames: int, monitor: Monitor) -> None:
-        self._folder = work or Path(tempfile.mkdtemp(prefix="amb3r-vo-"))
-        if work is None:
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder = RecordFolder(work)
         self._model, self._config, self._monitor, self._n_frames = model, config, monitor, n_frames
         self._shelf = FrameShelf(self._folder, model.input_spec, is_ordered=True)
-        self._journal = Journal(self._folder, {"vo": asdict(config), "model": model.name, "version": __version__})
+        self._journal = Journal(self._folder.path, {"vo": asdict(config), "model": model.name, "version": __version__})
         self._map: SceneMap | None = None
         self._state = VoState()
         self._opening = config.first_window
@@ -198,6 +195,10 @@ class VoSession:
         while self._state.lost:
             self._try_again(self._state.lost[: self._config.map_every])
         return finish(scene, self._shelf, self._facts(), self._folder, self._monitor)
+
+    def close(self) -> None:
+        """Closes the session's files, so that its folder may be moved or removed; scenes that it has given stay as they are."""
+        self._folder.close()
 
     @property
     def _window_size(self) -> int:
@@ -358,7 +359,7 @@ class VoSession:
             return
         fed = [frame.name for frame in self._shelf.frames]
         if any(name != known for name, known in zip(fed, names_of_bytes(record["names"]), strict=False)):
-            raise InputError(f"{self._folder} holds a run of other frames; give an empty work folder")
+            raise InputError(f"{self._folder.path} holds a run of other frames; give an empty work folder")
         scene.restore(record)
         self._state = VoState.restored(record)
 
@@ -374,5 +375,6 @@ def run_vo(
 ) -> Reconstruction:
     """The scene of an ordered set of frames; goes on from what `work` holds of an earlier run."""
     session = VisualOdometry(config or VoConfig()).start(model, work=work, n_frames=len(frames), monitor=monitor)
-    session.feed(frames)
-    return session.finish()
+    with closing(session):
+        session.feed(frames)
+        return session.finish()

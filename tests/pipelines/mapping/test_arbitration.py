@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, blended, choose, infer
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.store import FrameShelf
 from amb3r_core.scene.geometry import Sim3
 from tests.pipelines.fake_model import FakeModel, FakeRefinableModel
@@ -31,7 +32,7 @@ def stretched(window, amount):
 @pytest.fixture
 def shelf(tmp_path):
     scene = BoxScene(room_boxes(), orbit_path(80))
-    shelf = FrameShelf(tmp_path, FakeModel(scene).input_spec, is_ordered=True)
+    shelf = FrameShelf(RecordFolder(tmp_path), FakeModel(scene).input_spec, is_ordered=True)
     for frame in scene.frames():
         shelf.add(frame)
     return scene, shelf

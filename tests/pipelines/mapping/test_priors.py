@@ -8,6 +8,7 @@ import pytest
 from amb3r_core.inputs.exif import PhotoFacts
 from amb3r_core.models.api import InputSpec
 from amb3r_core.pipelines.mapping.priors import tell
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
 from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf
 from amb3r_core.pipelines.mapping.windows import predict
@@ -22,10 +23,10 @@ ARC = BoxScene(room_boxes(), orbit_path(30, turns=0.3), image_width=64)
 
 def started(tmp_path, frames=None):
     """The map of the first five frames, and the shelf with all of them."""
-    shelf = FrameShelf(tmp_path, InputSpec(long_side_px=32), is_ordered=True)
+    shelf = FrameShelf(RecordFolder(tmp_path), InputSpec(long_side_px=32), is_ordered=True)
     for frame in frames or ARC.frames():
         shelf.add(frame)
-    scene = SceneMap(DenseStore(tmp_path, shelf.layout.grid), MapConfig())
+    scene = SceneMap(DenseStore(RecordFolder(tmp_path), shelf.layout.grid), MapConfig())
     scene.start(predict(FakeModel(ARC, long_side_px=32), shelf.input(range(5))))
     return scene, shelf
 

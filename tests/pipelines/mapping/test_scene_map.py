@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap, fuse_maps
 from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore
 from amb3r_core.scene.geometry import Sim3
@@ -17,7 +18,7 @@ def flat(depth, weight):
 
 
 def empty_map(folder, config=None):
-    return SceneMap(DenseStore(folder, (24, 32)), config or MapConfig())
+    return SceneMap(DenseStore(RecordFolder(folder), (24, 32)), config or MapConfig())
 
 
 def test_depth_is_weighted_by_confidence_and_count():
