@@ -1,21 +1,18 @@
-"""Frames of a scene on disk: pictures, dense maps in two slots per frame, and the journal that commits them.
+"""Frames of a scene on disk: pictures, and dense maps in two slots per frame.
 
 A step of a pipeline writes dense maps into the slot that the journal does not name, then replaces the journal's one file: a run
 that is killed at any moment finds the scene as the last finished step left it. This holds when the process dies, not when the
 power fails.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.compute.arrays import uint8_array
-from amb3r_core.errors import ResourceError
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.api import InputSpec
 from amb3r_core.models.batching import Layout, choose_layout, prepare
@@ -24,7 +21,6 @@ from amb3r_core.pipelines.mapping.windows import Bools, WindowInput
 from amb3r_core.scene.arrays import Float32, UInt8
 from amb3r_core.scene.camera import Letterbox
 
-Record = dict[str, NDArray[np.generic]]
 NO_SLOT = -1
 MAX_WEIGHT = 0.9995
 """Largest weight that half precision keeps below 1: raw confidence 2,000."""
@@ -74,54 +70,6 @@ class DenseStore:
 
 def _slot(slots: NDArray[np.int8], frame: int) -> int:
     return int(slots[frame]) if frame < len(slots) else NO_SLOT
-
-
-class Journal:
-    """The state after the last finished step, in one file that is replaced whole.
-
-    key: what the state depends on; a state with another key is not taken up.
-    """
-
-    def __init__(self, folder: Path, key: Mapping[str, object]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / "journal.npz"
-        self._key = json.dumps(key, sort_keys=True)
-
-    def load(self) -> Record | None:
-        """The arrays of the last save, or None."""
-        if not self._path.is_file():
-            return None
-        with np.load(self._path, allow_pickle=False) as file:
-            arrays: Record = {name: file[name] for name in file.files}
-        if str(arrays.pop("_key")) != self._key:
-            return None
-        return arrays
-
-    def save(self, arrays: Record) -> None:
-        """Replaces the state. Raises `ResourceError` when the disk is full."""
-        unfinished = self._path.with_name("journal.partial.npz")
-        record: Record = {**arrays, "_key": np.array(self._key)}
-        try:
-            with unfinished.open("wb") as file:
-                np.savez(file, **record)  # pyright: ignore[reportArgumentType]
-            unfinished.replace(self._path)  # closed before, as Windows wants it
-        except OSError as error:
-            raise ResourceError(f"{self._path.parent}: the journal cannot be written: {error}") from error
-
-
-def names_to_bytes(names: Sequence[str]) -> NDArray[np.uint8]:
-    """Names as one array: a journal that is written with every step must not spend its time on them."""
-    return np.frombuffer("\0".join(names).encode(), dtype=np.uint8)
-
-
-def names_of_bytes(values: NDArray[np.generic]) -> list[str]:
-    """The names of `names_to_bytes`."""
-    return values.tobytes().decode().split("\0")
-
-
-def whole_numbers(values: NDArray[np.generic]) -> list[int]:
-    """The numbers of a record as Python ints."""
-    return [int(value) for value in values.astype(np.int64)]
 
 
 class FrameShelf:

@@ -45,7 +45,7 @@ def combine_scales(scene: SceneMap, model: ReconstructionModel) -> MapScale:
     Without metric windows the unit is that of the first window.
     """
     if not scene.metres:
-        return MapScale(1.0 / scene.scales[0][0] if scene.scales else 1.0, UNKNOWN_SCALE)
+        return MapScale(1.0 / scene.first_scale, UNKNOWN_SCALE)
     factors, weights = np.array(scene.metres).T
     factor = weighted_median(factors, weights)
     spread = GAUSSIAN_MAD * weighted_median(np.abs(factors - factor), weights) / factor

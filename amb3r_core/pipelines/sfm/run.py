@@ -14,9 +14,11 @@ from amb3r_core._version import __version__
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import FrameList, natural_key
 from amb3r_core.models.api import InputSpec, ReconstructionModel
+from amb3r_core.pipelines.mapping.codec import decode, layout
+from amb3r_core.pipelines.mapping.journal import Journal
 from amb3r_core.pipelines.mapping.records import RecordFolder
-from amb3r_core.pipelines.mapping.scene_map import SceneMap
-from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf, Journal
+from amb3r_core.pipelines.mapping.scene_map import MapRecord, SceneMap
+from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf
 from amb3r_core.pipelines.mapping.to_reconstruction import Finish, finish
 from amb3r_core.pipelines.one_shot import check_view_count
 from amb3r_core.pipelines.sfm.executor import Executor, InProcess
@@ -104,11 +106,12 @@ def _open(
     scene = SceneMap(DenseStore(folder, shelf.layout.grid), config.map)
     names = [frame.name for frame in frames]
     key = {"sfm": asdict(config), "model": model.name, "version": __version__, "frames": names}
-    journal, state = Journal(work, key), SfmState()
+    layouts = layout("map", MapRecord) + layout("state", SfmState)
+    journal, state = Journal(work, {**key, "layout": layouts}), SfmState()
     saved = journal.load()
     if saved is not None:
-        scene.restore(saved)
-        state = SfmState.restored(saved)
+        scene.restore(decode("map", MapRecord, saved))
+        state = decode("state", SfmState, saved)
     return SfmRun(
         model=model,
         executor=executor,

@@ -10,11 +10,13 @@ from amb3r_core.errors import AlignmentError
 from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.pipelines.mapping.alignment import Alignment
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig
+from amb3r_core.pipelines.mapping.codec import encode
+from amb3r_core.pipelines.mapping.journal import Journal
 from amb3r_core.pipelines.mapping.keyframes import distances, select_keyframes
 from amb3r_core.pipelines.mapping.priors import tell
 from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
-from amb3r_core.pipelines.mapping.store import FrameShelf, Journal, Record, whole_numbers
+from amb3r_core.pipelines.mapping.store import FrameShelf
 from amb3r_core.pipelines.mapping.windows import Window, WindowInput
 from amb3r_core.pipelines.sfm.clusters import Groups, ImageClusterConfig, KeyframeClusterConfig, cluster_keyframes
 from amb3r_core.pipelines.sfm.executor import Executor
@@ -23,7 +25,6 @@ from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.geometry import pose_distance
 
 Stage = Literal["score", "register", "leftovers", "refine", "polish", "done"]
-STAGES: tuple[Stage, ...] = ("score", "register", "leftovers", "refine", "polish", "done")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,63 +96,6 @@ class SfmState:
     unsure: list[int] = field(default_factory=list[int])
     """Frames that the last pass did not make surer; each gets a window of its own."""
 
-    def record(self) -> Record:
-        """For the journal."""
-        numbers = [STAGES.index(self.stage), self.last_deferred, self.n_rounds, self.n_clusters, self.n_committed]
-        return {
-            "sfm_numbers": np.array(numbers, dtype=np.int64),
-            "descriptors": self.descriptors,
-            "clusters": _flat(self.clusters),
-            "scores": np.array(self.scores, dtype=np.float64),
-            "focal_px": np.array(self.focal_px, dtype=np.float64),
-            "deferred": np.array(self.deferred, dtype=np.int64),
-            "keyframes": np.array(self.keyframes, dtype=np.int64),
-            "keyframe_clusters": _flat(self.keyframe_clusters),
-            "visited": np.array(self.visited, dtype=np.int64),
-            "queue": np.array(self.queue, dtype=np.int64),
-            "stood": self.stood,
-            "plan": _flat(self.plan),
-            "unsure": np.array(self.unsure, dtype=np.int64),
-        }
-
-    @staticmethod
-    def restored(record: Record) -> "SfmState":
-        """The state of a record."""
-        stage, last_deferred, n_rounds, n_clusters, n_committed = whole_numbers(record["sfm_numbers"])
-        return SfmState(
-            stage=STAGES[stage],
-            descriptors=record["descriptors"].astype(np.float64),
-            clusters=_groups(record["clusters"]),
-            scores=[float(score) for score in record["scores"].astype(np.float64)],
-            focal_px=[float(value) for value in record["focal_px"].astype(np.float64)],
-            deferred=whole_numbers(record["deferred"]),
-            last_deferred=last_deferred,
-            n_rounds=n_rounds,
-            n_clusters=n_clusters,
-            n_committed=n_committed,
-            keyframes=whole_numbers(record["keyframes"]),
-            keyframe_clusters=_groups(record["keyframe_clusters"]),
-            visited=whole_numbers(record["visited"]),
-            queue=whole_numbers(record["queue"]),
-            stood=record["stood"].astype(np.float64),
-            plan=_groups(record["plan"]),
-            unsure=whole_numbers(record["unsure"]),
-        )
-
-
-def _flat(groups: Groups) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
-    """All groups in one array, each after its length."""
-    return np.array([number for group in groups for number in (len(group), *group)], dtype=np.int64)
-
-
-def _groups(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> Groups:
-    numbers, groups = whole_numbers(values), list[list[int]]()
-    while numbers:
-        size = numbers[0]
-        groups.append(numbers[1 : 1 + size])
-        numbers = numbers[1 + size :]
-    return groups
-
 
 @dataclass
 class SfmRun:
@@ -173,8 +117,8 @@ class SfmRun:
 
     def commit(self) -> None:
         """Writes the state down; a killed run goes on from here."""
-        record = {**self.scene.record(), **self.state.record()}
-        self.journal.save(record)
+        record = self.scene.record()
+        self.journal.save(encode("map", record) | encode("state", self.state))
         self.scene.committed(record)
 
     def report(self, stage: str) -> None:

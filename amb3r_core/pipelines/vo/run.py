@@ -18,19 +18,13 @@ from amb3r_core.errors import AlignmentError, InputError
 from amb3r_core.inputs.images import Frame, FrameList
 from amb3r_core.models.api import InputSpec, ReconstructionModel
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, infer
+from amb3r_core.pipelines.mapping.codec import decode, encode, layout
+from amb3r_core.pipelines.mapping.journal import Journal
 from amb3r_core.pipelines.mapping.keyframes import ResampleConfig, needs_resampling, resample, select_keyframes
 from amb3r_core.pipelines.mapping.priors import tell
 from amb3r_core.pipelines.mapping.records import RecordFolder
-from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
-from amb3r_core.pipelines.mapping.store import (
-    DenseStore,
-    FrameShelf,
-    Journal,
-    Record,
-    names_of_bytes,
-    names_to_bytes,
-    whole_numbers,
-)
+from amb3r_core.pipelines.mapping.scene_map import MapConfig, MapRecord, SceneMap
+from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf
 from amb3r_core.pipelines.mapping.to_reconstruction import Finish, cameras_only, finish
 from amb3r_core.pipelines.mapping.windows import Window
 from amb3r_core.pipelines.one_shot import check_view_count
@@ -113,29 +107,8 @@ class VoState:
     lost: list[int] = field(default_factory=list[int])
     """Not placed yet, to be tried again at the end."""
     given_up: list[int] = field(default_factory=list[int])
-
-    def record(self) -> Record:
-        """For the journal."""
-        return {
-            "n_mapped": np.array(self.n_mapped),
-            "pending": np.array(self.pending, dtype=np.int64),
-            "keyframes": np.array(self.keyframes, dtype=np.int64),
-            "active": np.array(self.active, dtype=np.int64),
-            "lost": np.array(self.lost, dtype=np.int64),
-            "given_up": np.array(self.given_up, dtype=np.int64),
-        }
-
-    @staticmethod
-    def restored(record: Record) -> "VoState":
-        """The state of a record."""
-        return VoState(
-            n_mapped=int(record["n_mapped"].astype(np.int64)),
-            pending=whole_numbers(record["pending"]),
-            keyframes=whole_numbers(record["keyframes"]),
-            active=whole_numbers(record["active"]),
-            lost=whole_numbers(record["lost"]),
-            given_up=whole_numbers(record["given_up"]),
-        )
+    names: list[str] = field(default_factory=list[str])
+    """Of the frames up to `n_mapped`."""
 
 
 class VoSession:
@@ -145,7 +118,9 @@ class VoSession:
         self._folder = RecordFolder(work)
         self._model, self._config, self._monitor, self._n_frames = model, config, monitor, n_frames
         self._shelf = FrameShelf(self._folder, model.input_spec, is_ordered=True)
-        self._journal = Journal(self._folder.path, {"vo": asdict(config), "model": model.name, "version": __version__})
+        key = {"vo": asdict(config), "model": model.name, "version": __version__}
+        layouts = layout("map", MapRecord) + layout("state", VoState)
+        self._journal = Journal(self._folder.path, {**key, "layout": layouts})
         self._map: SceneMap | None = None
         self._state = VoState()
         self._opening = config.first_window
@@ -348,20 +323,21 @@ class VoSession:
 
     def _commit(self) -> None:
         scene = self._open()
-        record = {**scene.record(), **self._state.record()}
-        record["names"] = names_to_bytes([frame.name for frame in self._shelf.frames[: self._state.n_mapped]])
-        self._journal.save(record)
+        self._state.names = [frame.name for frame in self._shelf.frames[: self._state.n_mapped]]
+        record = scene.record()
+        self._journal.save(encode("map", record) | encode("state", self._state))
         scene.committed(record)
 
     def _resume(self, scene: SceneMap) -> None:
         record = self._journal.load()
         if record is None:
             return
+        state = decode("state", VoState, record)
         fed = [frame.name for frame in self._shelf.frames]
-        if any(name != known for name, known in zip(fed, names_of_bytes(record["names"]), strict=False)):
+        if any(name != known for name, known in zip(fed, state.names, strict=False)):
             raise InputError(f"{self._folder.path} holds a run of other frames; give an empty work folder")
-        scene.restore(record)
-        self._state = VoState.restored(record)
+        scene.restore(decode("map", MapRecord, record))
+        self._state = state
 
 
 def evenly_spread(frames: Sequence[int], limit: int) -> list[int]:

@@ -109,5 +109,5 @@ def test_a_map_is_restored_as_it_was_recorded(tmp_path):
     again.restore(record)
     assert again.placed() == list(range(70))
     assert [again.lens(frame) for frame in range(70)] == list(window.lenses)
-    np.testing.assert_array_equal(again.poses(range(70)), record["poses"])
+    np.testing.assert_array_equal(again.poses(range(70)), record.table.poses)
     assert np.median(again.maps(0).depth) == pytest.approx(np.median(window.depth[0]) / np.median(window.depth), rel=1e-5)

@@ -1,4 +1,4 @@
-"""Frames on disk and the journal."""
+"""Frames on disk."""
 
 import numpy as np
 import pytest
@@ -6,15 +6,7 @@ import pytest
 from amb3r_core.inputs.images import frames_from_arrays
 from amb3r_core.models.api import InputSpec
 from amb3r_core.pipelines.mapping.records import RecordFolder
-from amb3r_core.pipelines.mapping.store import (
-    MAX_WEIGHT,
-    DenseMaps,
-    DenseStore,
-    FrameShelf,
-    Journal,
-    names_of_bytes,
-    names_to_bytes,
-)
+from amb3r_core.pipelines.mapping.store import MAX_WEIGHT, DenseMaps, DenseStore, FrameShelf
 
 GRID = (4, 6)
 
@@ -49,29 +41,6 @@ def test_a_killed_step_leaves_the_committed_maps(tmp_path):
     again = DenseStore(RecordFolder(tmp_path), GRID)
     again.commit(slots)
     assert (again.read(0).depth == 1.0).all()
-
-
-def test_the_journal_gives_back_its_last_state(tmp_path):
-    journal = Journal(tmp_path, {"a": 1})
-    assert journal.load() is None
-    journal.save({"x": np.arange(3), "names": np.array(["a.png", "ä.png"])})
-    journal.save({"x": np.arange(4), "names": np.array([], dtype=np.str_)})
-    record = Journal(tmp_path, {"a": 1}).load()
-    assert record is not None
-    assert record["x"].tolist() == [0, 1, 2, 3]
-
-
-def test_names_survive_the_journal(tmp_path):
-    names = ["a.png", "ä b.png", "c\nd.png"]
-    Journal(tmp_path, {}).save({"names": names_to_bytes(names)})
-    record = Journal(tmp_path, {}).load()
-    assert record is not None
-    assert names_of_bytes(record["names"]) == names
-
-
-def test_the_journal_of_other_settings_is_not_taken_up(tmp_path):
-    Journal(tmp_path, {"a": 1}).save({"x": np.arange(3)})
-    assert Journal(tmp_path, {"a": 2}).load() is None
 
 
 def test_frames_in_memory_move_to_disk_and_are_decoded_once_for_the_grid(tmp_path):

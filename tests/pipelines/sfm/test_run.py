@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError, RegistrationError
+from amb3r_core.pipelines.mapping.codec import decode, encode
 from amb3r_core.pipelines.sfm.clusters import ImageClusterConfig
 from amb3r_core.pipelines.sfm.run import run_sfm
 from amb3r_core.pipelines.sfm.seed import split_isolated
@@ -136,7 +137,7 @@ def test_the_state_survives_its_record():
         last_deferred=5,
         stood=np.arange(32.0).reshape(2, 4, 4),
     )
-    again, arrays = SfmState.restored(state.record()), {"descriptors": None, "stood": None}
+    again, arrays = decode("state", SfmState, encode("state", state)), {"descriptors": None, "stood": None}
     np.testing.assert_array_equal(again.descriptors, state.descriptors)
     np.testing.assert_array_equal(again.stood, state.stood)
     assert {**vars(again), **arrays} == {**vars(state), **arrays}
