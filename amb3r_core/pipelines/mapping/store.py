@@ -82,7 +82,7 @@ class FrameShelf:
         self.is_ordered = is_ordered
         self.frames: list[Frame] = []
         self._letterboxes: dict[int, Letterbox] = {}
-        self._folder, self._spec = folder, spec
+        self.folder, self._spec = folder, spec
         self._layout: Layout | None = None
         self._rgb: RecordFile | None = None
         self._valid: RecordFile | None = None
@@ -139,13 +139,13 @@ class FrameShelf:
     def _pictures(self) -> tuple[RecordFile, RecordFile]:
         if self._rgb is None or self._valid is None:
             grid = self.layout.grid
-            self._rgb = self._folder.open("rgb.u8", (*grid, 3), np.uint8)
-            self._valid = self._folder.open("valid.u8", grid, np.uint8)
+            self._rgb = self.folder.open("rgb.u8", (*grid, 3), np.uint8)
+            self._valid = self.folder.open("valid.u8", grid, np.uint8)
         return self._rgb, self._valid
 
     def _spilled(self, frame: Frame) -> Frame:
         """The frame with its picture in a file instead of in memory."""
-        path = self._folder.path / f"frame_{len(self.frames):06d}.npy"
+        path = self.folder.path / f"frame_{len(self.frames):06d}.npy"
         if not path.is_file():
             unfinished = path.with_suffix(".partial.npy")
             np.save(unfinished, frame.decode())

@@ -66,10 +66,8 @@ def _refine(run: SfmRun, current: int, anchors: Sequence[int]) -> None:
     """Sees a keyframe once more among its neighbours. No pose is told: together they may find better ones than one by one."""
     frames = [current, *anchors]
     window = predict(run.model, tell_lens(run.shelf.input(frames), run.scene, frames), run.monitor)
-    aligned = run.aligned(window, frames)
-    if aligned:
-        good = [frame for frame in frames if window.places(frame, run.config.defer_weight)]
-        run.scene.fuse(aligned[0], good, aligned[1])
+    good = [frame for frame in frames if window.places(frame, run.config.defer_weight)]
+    run.fuse(window, good, frames)
 
 
 def carry_others(run: SfmRun) -> None:
@@ -128,11 +126,9 @@ def polish_frames(run: SfmRun) -> None:
         inputs = (run.window([*anchors, *frames], anchors) for frames, anchors in planned)
         for answer in run.executor.map(predict, inputs):
             frames, anchors = _split(state.plan[0])
-            aligned = run.aligned(answer, anchors)
             before = {frame: run.scene.weight(frame) for frame in frames}
-            if aligned:
-                good = [frame for frame in frames if answer.places(frame, run.config.defer_weight)]
-                run.scene.fuse(aligned[0], good, aligned[1])
+            good = [frame for frame in frames if answer.places(frame, run.config.defer_weight)]
+            run.fuse(answer, good, anchors)
             if len(frames) > 1:
                 doubtful = [frame for frame in frames if not (answer.keeps_map and answer.places(frame, 0.0))]
                 state.unsure += [frame for frame in doubtful if run.scene.weight(frame) <= before[frame]]

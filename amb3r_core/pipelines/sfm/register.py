@@ -151,7 +151,7 @@ def best_placements(run: SfmRun, windows: Sequence[Window], frames: Sequence[int
     best: dict[int, Placement] = {}
     for window in windows:
         anchors = [frame for frame in window.frames if frame not in frames]
-        aligned = run.aligned(window, anchors)
+        aligned = run.align(window, anchors)
         if aligned is None:
             continue
         weights = dict(zip(window.frames, window.frame_weight.tolist(), strict=True))

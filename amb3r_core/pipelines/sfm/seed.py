@@ -139,16 +139,10 @@ def _begin_with(run: SfmRun, cluster: list[int]) -> list[int]:
         return []
     run.scene.start(reference.selected(reference.rows(good)))
     for window in others:
-        _fuse_answer(run, window, good)
+        run.fuse(window, good, good)
     run.state.keyframes = [reference.frames[0]]
     run.add_keyframes(good)
     return good
-
-
-def _fuse_answer(run: SfmRun, window: Window, frames: Sequence[int]) -> None:
-    aligned = run.aligned(window, frames)
-    if aligned:
-        run.scene.fuse(aligned[0], frames, aligned[1])
 
 
 def _sure_frames(window: Window, limit: float) -> list[int]:

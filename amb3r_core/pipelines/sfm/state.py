@@ -6,18 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from amb3r_core.errors import AlignmentError
 from amb3r_core.models.api import ReconstructionModel
-from amb3r_core.pipelines.mapping.alignment import Alignment
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig
-from amb3r_core.pipelines.mapping.codec import encode
-from amb3r_core.pipelines.mapping.journal import Journal
-from amb3r_core.pipelines.mapping.keyframes import distances, select_keyframes
-from amb3r_core.pipelines.mapping.priors import tell
-from amb3r_core.pipelines.mapping.records import RecordFolder
-from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
+from amb3r_core.pipelines.mapping.keyframes import distances
+from amb3r_core.pipelines.mapping.scene_map import MapConfig
+from amb3r_core.pipelines.mapping.session import MapSession
 from amb3r_core.pipelines.mapping.store import FrameShelf
-from amb3r_core.pipelines.mapping.windows import Window, WindowInput
 from amb3r_core.pipelines.sfm.clusters import Groups, ImageClusterConfig, KeyframeClusterConfig, cluster_keyframes
 from amb3r_core.pipelines.sfm.executor import Executor
 from amb3r_core.progress import Monitor, Progress
@@ -97,53 +91,25 @@ class SfmState:
     """Frames that the last pass did not make surer; each gets a window of its own."""
 
 
-@dataclass
-class SfmRun:
+class SfmRun(MapSession[SfmState]):
     """Everything the steps share."""
 
-    model: ReconstructionModel
-    executor: Executor
-    folder: RecordFolder
-    shelf: FrameShelf
-    scene: SceneMap
-    journal: Journal
-    config: SfmConfig
-    monitor: Monitor
-    state: SfmState
-
-    def close(self) -> None:
-        """Closes the run's files; the scene that it has given stays as it is."""
-        self.folder.close()
-
-    def commit(self) -> None:
-        """Writes the state down; a killed run goes on from here."""
-        record = self.scene.record()
-        self.journal.save(encode("map", record) | encode("state", self.state))
-        self.scene.committed(record)
+    def __init__(
+        self, model: ReconstructionModel, shelf: FrameShelf, config: SfmConfig, executor: Executor, monitor: Monitor
+    ) -> None:
+        key = {"frames": [frame.name for frame in shelf.frames]}
+        super().__init__(model, shelf, config, SfmState(), pipeline="sfm", key=key, monitor=monitor)
+        self.config, self.executor = config, executor
+        self.open()
 
     def report(self, stage: str) -> None:
         """Tells the monitor how many frames are placed."""
         self.monitor(Progress(stage=stage, done=len(self.scene.placed()), total=len(self.shelf.frames)))
 
-    def window(self, frames: Sequence[int], anchors: Sequence[int]) -> WindowInput:
-        """What a model is shown of these frames, some of them anchors whose place in the map it is told."""
-        return tell(self.shelf.input(frames), self.scene, anchors)
-
-    def aligned(self, window: Window, anchors: Sequence[int]) -> tuple[Window, Alignment] | None:
-        """The window in the map's frame and unit, or None when it shares too little with the anchors."""
-        try:
-            alignment = self.scene.align(window, anchors)
-        except AlignmentError:
-            return None
-        return alignment.apply(window), alignment
-
     def add_keyframes(self, frames: Sequence[int]) -> None:
         """Makes keyframes of those placed frames that stand far from all others, and groups all keyframes anew."""
         candidates = [frame for frame in frames if self.scene.is_placed(frame) and frame not in self.state.keyframes]
-        weights = np.array([self.scene.weight(frame) for frame in candidates])
-        existing = self.scene.poses(self.state.keyframes)
-        poses = self.scene.poses(candidates)
-        self.state.keyframes += select_keyframes(candidates, poses, weights, existing, self.config.keyframe_spacing)
+        self.state.keyframes += self.new_keyframes(candidates, self.state.keyframes)
         self._group_keyframes()
 
     def _group_keyframes(self) -> None:

@@ -18,7 +18,7 @@ ARC = BoxScene(room_boxes(), orbit_path(8, turns=0.25), image_width=32)
 
 
 def opened(model: FakeModel, folder) -> SfmRun:
-    return sfm._open(model, ARC.frames(), folder, SfmConfig(), InProcess(model), silent)
+    return sfm.open_run(model, ARC.frames(), folder, SfmConfig(), InProcess(model), silent)
 
 
 def misplaced(model: FakeModel, folder) -> SfmRun:
