@@ -111,10 +111,10 @@ def in_place(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig)
 
 
 def registered_pairs(window: Window, anchors: Sequence[Anchor]) -> tuple[Window, list[Anchor]]:
-    """The window's rows of the anchors that it registered, and those anchors."""
+    """The window of the anchors that it registered, and those anchors."""
     rows = window.rows([anchor.frame for anchor in anchors])
-    used = [(row, anchor) for row, anchor in zip(rows, anchors, strict=True) if window.registered[row]]
-    return window.selected([row for row, _ in used]), [anchor for _, anchor in used]
+    used = [anchor for row, anchor in zip(rows, anchors, strict=True) if window.registered[row]]
+    return window.select([anchor.frame for anchor in used]), used
 
 
 def match_points(window: Window, anchors: Sequence[Anchor], samples_per_view: int) -> MatchedPoints:

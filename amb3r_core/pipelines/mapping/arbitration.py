@@ -118,7 +118,7 @@ def blended(draft: Window, refined: Window) -> Window:
         cam_to_world=np.array(poses),
         intrinsics=(1.0 - along) * draft.intrinsics + along * refined.intrinsics,
         registered=draft.registered & refined.registered,
-        keeps_map=draft.keeps_map and refined.keeps_map,
+        in_map_frame=draft.in_map_frame and refined.in_map_frame,
     )
 
 
@@ -155,6 +155,6 @@ def _as_anchors(window: Window) -> list[Anchor]:
     """A window as if it were the map, so that another answer can be matched with it."""
     return [
         Anchor(frame, DenseMaps(window.depth[row], window.weight[row]), window.cam_to_world[row], window.intrinsics[row])
-        for row, frame in enumerate(window.frames)
+        for row, frame in enumerate(window.views)
         if window.registered[row]
     ]

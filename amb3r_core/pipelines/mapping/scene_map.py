@@ -22,8 +22,8 @@ from amb3r_core.scene.geometry import blend_pose
 from amb3r_core.scene.lens import Lens
 
 START_SIZE = 64
-TOLD_CAMERA_SHARE = 0.1
-"""What a camera counts that was found around told poses: it repeats the camera those poses were found with."""
+PRIOR_CAMERA_SHARE = 0.1
+"""What a camera counts that was found around pose priors: it repeats the camera those poses were found with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +105,12 @@ class SceneMap:
         """Takes the first window as the map: its frame is the world, its median depth the unit."""
         scale = 1.0 / window.median_depth
         self.first_scale = scale
-        self.fuse(window.moved(np.eye(4), scale), window.frames, Alignment(scale, np.eye(4), 0.0, 0))
+        self.fuse(window.moved(np.eye(4), scale), window.views, Alignment(scale, np.eye(4), 0.0, 0))
 
     def align(self, window: Window, anchors: Sequence[int]) -> Alignment:
         """The similarity that brings the window onto these frames of the map; raises `AlignmentError`."""
         known = self.anchors(anchors)
-        if window.keeps_map:
+        if window.in_map_frame:
             return in_place(window, known, self._config.alignment)
         return align(window, known, self._config.alignment)
 
@@ -129,7 +129,7 @@ class SceneMap:
         A model that keeps the map's poses has measured pose and camera against the map as it stands: they replace what was
         measured when it stood otherwise, and of the anchors it says nothing new.
         """
-        frame = window.frames[row]
+        frame = window.views[row]
         self._grow(frame + 1)
         count = int(self._table.counts[frame])
         old = self._store.read(frame) if count else None
@@ -137,12 +137,12 @@ class SceneMap:
         fused = new if old is None else fuse_maps(old, new, count, self._config.max_disagreement)
         self._store.write(frame, fused)
         new_weight = float(new.weight.mean())
-        if not window.keeps_map:
+        if not window.in_map_frame:
             self._fuse_camera(frame, window, row, new_weight)
             self._fuse_pose(frame, window.cam_to_world[row], new_weight)
         elif not count or not same_pose(window.cam_to_world[row], self._table.poses[frame]):
             self._table.camera_weights[frame] = 0.0
-            self._fuse_camera(frame, window, row, TOLD_CAMERA_SHARE * new_weight)
+            self._fuse_camera(frame, window, row, PRIOR_CAMERA_SHARE * new_weight)
             self._table.poses[frame] = window.cam_to_world[row]
         self._table.weights[frame] = float(fused.weight.mean())
         self._table.counts[frame] = count + 1

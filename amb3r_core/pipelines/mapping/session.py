@@ -14,7 +14,7 @@ from amb3r_core.pipelines.mapping.alignment import Alignment
 from amb3r_core.pipelines.mapping.codec import decode, encode, layout
 from amb3r_core.pipelines.mapping.journal import Journal
 from amb3r_core.pipelines.mapping.keyframes import select_keyframes
-from amb3r_core.pipelines.mapping.priors import tell
+from amb3r_core.pipelines.mapping.priors import with_priors
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, MapRecord, SceneMap
 from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf
 from amb3r_core.pipelines.mapping.to_reconstruction import Finish, cameras_only, finish
@@ -106,24 +106,24 @@ class MapSession(Generic[State]):
         self.scene.committed(record)
 
     def window(self, frames: Sequence[int], anchors: Sequence[int]) -> WindowInput:
-        """What a model is shown of these frames, some of them anchors whose place in the map it is told."""
-        return tell(self.shelf.input(frames), self.scene, anchors)
+        """What a model is shown of these frames beside anchors, with what the map knows of the anchors as priors."""
+        return with_priors(self.shelf.window(frames, anchors), self.scene)
 
-    def align(self, window: Window, anchors: Sequence[int]) -> tuple[Window, Alignment] | None:
-        """The window in the map's frame and unit, or None when it shares too little with these frames of the map."""
+    def align(self, window: Window, shared: Sequence[int]) -> tuple[Window, Alignment] | None:
+        """The window in the map's frame and unit, by views that both know; None when they agree too little about these."""
         try:
-            alignment = self.scene.align(window, anchors)
+            alignment = self.scene.align(window, shared)
         except AlignmentError as error:
-            log.info("frames %s: %s", window.frames, error)
+            log.info("views %s: %s", window.views, error)
             return None
-        log.debug("frames %s: the map and the window differ by %.3f", window.frames, alignment.relative_error)
+        log.debug("views %s: the map and the window differ by %.3f", window.views, alignment.relative_error)
         return alignment.apply(window), alignment
 
-    def fuse(self, window: Window, frames: Sequence[int], anchors: Sequence[int]) -> bool:
-        """Takes these frames of a window into the map; False when the window shares too little with the anchors."""
-        aligned = self.align(window, anchors)
+    def fuse(self, window: Window, views: Sequence[int], shared: Sequence[int]) -> bool:
+        """Aligns a window by views that the map knows, and takes some views into the map; False when it cannot be aligned."""
+        aligned = self.align(window, shared)
         if aligned:
-            self.scene.fuse(aligned[0], frames, aligned[1])
+            self.scene.fuse(aligned[0], views, aligned[1])
         return aligned is not None
 
     def new_keyframes(self, candidates: list[int], existing: Sequence[int]) -> list[int]:

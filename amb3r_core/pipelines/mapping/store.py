@@ -99,17 +99,17 @@ class FrameShelf:
         self.frames.append(frame if frame.path is not None else self._spilled(frame))
         return len(self.frames) - 1
 
-    def input(self, frames: Sequence[int]) -> WindowInput:
-        """What a model is shown of these frames; ordered only when they follow one another without a gap."""
-        for frame in frames:
-            self._load(frame)
+    def window(self, frames: Sequence[int], anchors: Sequence[int] = ()) -> WindowInput:
+        """What a model is shown of these frames beside anchors; ordered only when all follow one another without a gap."""
+        views = (*anchors, *frames)
         return WindowInput(
+            anchors=tuple(anchors),
             frames=tuple(frames),
-            sources=tuple(self.frames[frame] for frame in frames),
-            letterboxes=tuple(self.letterbox(frame) for frame in frames),
-            rgb=np.stack([self.rgb(frame) for frame in frames]),
-            valid=np.stack([self.valid(frame) for frame in frames]),
-            is_ordered=self.is_ordered and all(b - a == 1 for a, b in pairwise(frames)),
+            sources=tuple(self.frames[view] for view in views),
+            letterboxes=tuple(self.letterbox(view) for view in views),
+            rgb=np.stack([self.rgb(view) for view in views]),
+            valid=np.stack([self.valid(view) for view in views]),
+            is_ordered=self.is_ordered and all(b - a == 1 for a, b in pairwise(views)),
         )
 
     def letterbox(self, frame: int) -> Letterbox:

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from amb3r_core.pipelines.mapping.priors import tell_lens
+from amb3r_core.pipelines.mapping.priors import with_intrinsics_priors
 from amb3r_core.pipelines.mapping.windows import predict
-from amb3r_core.pipelines.sfm.clusters import Groups
-from amb3r_core.pipelines.sfm.state import SfmRun
+from amb3r_core.pipelines.sfm.state import PlannedWindow, SfmRun
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import mean_pose, pose_distance
 
-SEPARATOR = -1
 SIDES = 2
 """Keyframes that a frame moves along with."""
 MIN_DISTANCE = 1e-3
@@ -63,11 +61,14 @@ def nearest_keyframes(run: SfmRun, frames: Sequence[int], limit: int) -> list[in
 
 
 def _refine(run: SfmRun, current: int, anchors: Sequence[int]) -> None:
-    """Sees a keyframe once more among its neighbours. No pose is told: together they may find better ones than one by one."""
-    frames = [current, *anchors]
-    window = predict(run.model, tell_lens(run.shelf.input(frames), run.scene, frames), run.monitor)
-    good = [frame for frame in frames if window.places(frame, run.config.defer_weight)]
-    run.fuse(window, good, frames)
+    """Sees a keyframe once more among its neighbours, all of them anchors.
+
+    Without pose priors: together they may find better poses than one by one.
+    """
+    unseen = run.shelf.window((), anchors=(current, *anchors))
+    window = predict(run.model, with_intrinsics_priors(unseen, run.scene), run.monitor)
+    good = [frame for frame in window.anchors if window.places(frame, run.config.defer_weight)]
+    run.fuse(window, good, window.anchors)
 
 
 def carry_others(run: SfmRun) -> None:
@@ -85,21 +86,21 @@ def carry_others(run: SfmRun) -> None:
     run.scene.carry(others, np.array(carried))
 
 
-def plan_windows(run: SfmRun) -> Groups:
+def plan_windows(run: SfmRun) -> list[PlannedWindow]:
     """Windows that cover every frame that is no keyframe once: the surest first, with near frames, then the keyframes around."""
     config, scene = run.config, run.scene
     rest = [frame for frame in scene.placed() if frame not in set(run.state.keyframes)]
     rest.sort(key=lambda frame: (-scene.weight(frame), frame))
-    windows: Groups = []
+    groups: list[list[int]] = []
     covered: set[int] = set()
     for frame in rest:
         if frame in covered:
             continue
         free = [other for other in rest if other not in covered and other != frame]
-        window = [frame, *_nearest(run, frame, free, config.max_neighbours)]
-        covered |= set(window)
-        windows.append(_with_anchors(run, window))
-    return [window for window in windows if window[-1] != SEPARATOR]
+        group = [frame, *_nearest(run, frame, free, config.max_neighbours)]
+        covered |= set(group)
+        groups.append(group)
+    return _planned(run, groups)
 
 
 def _nearest(run: SfmRun, frame: int, others: Sequence[int], limit: int) -> list[int]:
@@ -110,9 +111,10 @@ def _nearest(run: SfmRun, frame: int, others: Sequence[int], limit: int) -> list
     return [others[row] for row in order if apart[row] <= run.config.neighbour_radius]
 
 
-def _with_anchors(run: SfmRun, window: list[int]) -> list[int]:
-    """The window, a separator, and its anchors; none when no keyframe is near, so that others' anchors are never used."""
-    return [*window, SEPARATOR, *nearest_keyframes(run, window, run.config.max_anchors - len(window))]
+def _planned(run: SfmRun, groups: Sequence[list[int]]) -> list[PlannedWindow]:
+    """A window for each group of frames that has keyframes near it."""
+    windows = [PlannedWindow(group, nearest_keyframes(run, group, run.config.max_anchors - len(group))) for group in groups]
+    return [window for window in windows if window.anchors]
 
 
 def polish_frames(run: SfmRun) -> None:
@@ -122,27 +124,18 @@ def polish_frames(run: SfmRun) -> None:
     """
     state = run.state
     while state.plan:
-        planned = [_split(window) for window in state.plan]
-        inputs = (run.window([*anchors, *frames], anchors) for frames, anchors in planned)
+        inputs = (run.window(planned.frames, planned.anchors) for planned in state.plan)
         for answer in run.executor.map(predict, inputs):
-            frames, anchors = _split(state.plan[0])
-            before = {frame: run.scene.weight(frame) for frame in frames}
-            good = [frame for frame in frames if answer.places(frame, run.config.defer_weight)]
-            run.fuse(answer, good, anchors)
-            if len(frames) > 1:
-                doubtful = [frame for frame in frames if not (answer.keeps_map and answer.places(frame, 0.0))]
+            before = {frame: run.scene.weight(frame) for frame in answer.frames}
+            good = [frame for frame in answer.frames if answer.places(frame, run.config.defer_weight)]
+            run.fuse(answer, good, answer.anchors)
+            if len(answer.frames) > 1:
+                doubtful = [frame for frame in answer.frames if not (answer.in_map_frame and answer.places(frame, 0.0))]
                 state.unsure += [frame for frame in doubtful if run.scene.weight(frame) <= before[frame]]
             state.plan = state.plan[1:]
             run.report("polish")
             run.commit()
-        alone = [_with_anchors(run, [frame]) for frame in state.unsure]
-        state.plan, state.unsure = [window for window in alone if window[-1] != SEPARATOR], []
+        state.plan, state.unsure = _planned(run, [[frame] for frame in state.unsure]), []
         run.commit()
     state.stage = "done"
     run.commit()
-
-
-def _split(window: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Frames to polish and their anchors."""
-    at = window.index(SEPARATOR)
-    return list(window[:at]), list(window[at + 1 :])

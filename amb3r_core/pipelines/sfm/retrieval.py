@@ -29,7 +29,7 @@ def describe_frames(model: ReconstructionModel, shelf: FrameShelf, frames: Seque
     for start in track(starts, monitor, stage="compare images", total=len(starts)):
         chunk = frames[start : start + BATCH]
         if isinstance(model, DescribesImages):
-            rows.append(float64_array(model.describe(shelf.input(chunk).batch())))
+            rows.append(float64_array(model.describe(shelf.window(chunk).batch())))
         else:
             rows.append(np.array([describe_picture(shelf.rgb(frame), shelf.valid(frame)) for frame in chunk]))
     return unit_rows(np.concatenate(rows))

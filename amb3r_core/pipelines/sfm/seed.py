@@ -22,7 +22,7 @@ def score_clusters(run: SfmRun) -> None:
         state.clusters = cluster_images(similarities(state.descriptors), config.images, config.seed)
         run.commit()
     n_run = _clusters_scored(state.clusters, len(state.scores))
-    inputs = (run.shelf.input(cluster) for cluster in state.clusters[n_run:])
+    inputs = (run.shelf.window(cluster) for cluster in state.clusters[n_run:])
     for weights, focal_px in run.executor.map(first_sight, inputs):
         state.scores += weights
         state.focal_px += focal_px
@@ -32,8 +32,8 @@ def score_clusters(run: SfmRun) -> None:
 
 def first_sight(model: ReconstructionModel, window: WindowInput) -> tuple[list[float], list[float]]:
     """Mean weight and focal length (grid pixels) of each frame; 0 where it is not placed, or the window is too small."""
-    nothing = [0.0] * len(window.frames)
-    if len(window.frames) < model.input_spec.min_views:
+    nothing = [0.0] * len(window.views)
+    if len(window.views) < model.input_spec.min_views:
         return nothing, nothing
     answer = predict(model, window)
     focal_px = np.where(answer.registered, answer.intrinsics[:, 0, 0], 0.0)
@@ -128,7 +128,7 @@ def _begin_with(run: SfmRun, cluster: list[int]) -> list[int]:
     The answer whose first view is surest is the reference; it counts once.
     """
     orders = [[first, *(frame for frame in cluster if frame != first)] for first in cluster]
-    windows = list(run.executor.map(predict, (run.shelf.input(order) for order in orders)))
+    windows = list(run.executor.map(predict, (run.shelf.window(order) for order in orders)))
     usable = [window for window in windows if window.registered[0] and window.registered.sum() > 1]
     if not usable:
         return []
@@ -137,7 +137,7 @@ def _begin_with(run: SfmRun, cluster: list[int]) -> list[int]:
     good = _sure_frames(reference, run.config.isolated_weight)
     if len(good) < 2:
         return []
-    run.scene.start(reference.selected(reference.rows(good)))
+    run.scene.start(reference.select(good))
     for window in others:
         run.fuse(window, good, good)
     run.state.keyframes = [reference.frames[0]]

@@ -61,6 +61,16 @@ class SfmConfig:
     map: MapConfig = field(default_factory=MapConfig)
 
 
+@dataclass(frozen=True)
+class PlannedWindow:
+    """A window of the last pass."""
+
+    frames: list[int]
+    """To be polished."""
+    anchors: list[int]
+    """The keyframes near them."""
+
+
 @dataclass
 class SfmState:
     """Frames are indices in the order of their names. The first frame of an image cluster is its head."""
@@ -85,8 +95,8 @@ class SfmState:
     queue: list[int] = field(default_factory=list[int])
     stood: Float64 = field(default_factory=lambda: np.zeros((0, 4, 4)))
     """Poses (K, 4, 4) of the keyframes before the global pass."""
-    plan: Groups = field(default_factory=list[list[int]])
-    """Windows of the last pass, as far as they are not done: frames to polish, then -1, then anchors."""
+    plan: list[PlannedWindow] = field(default_factory=list[PlannedWindow])
+    """Windows of the last pass, as far as they are not done."""
     unsure: list[int] = field(default_factory=list[int])
     """Frames that the last pass did not make surer; each gets a window of its own."""
 

@@ -137,7 +137,7 @@ class VoSession:
         window = self._infer(frames, [])
         placed = self._good(window, frames)
         may_wait = not is_last and len(waiting) < self._config.patience * size
-        if placed and may_wait and not self._moves(window.selected(window.rows(placed))):
+        if placed and may_wait and not self._moves(window.select(placed)):
             self._opening = 2 * len(waiting)
             return
         if placed:
@@ -155,7 +155,7 @@ class VoSession:
 
     def _begin(self, window: Window, placed: Sequence[int]) -> None:
         """Starts the map; the first placed frame is the first keyframe."""
-        self._scene.start(window.selected(window.rows(placed)))
+        self._scene.start(window.select(placed))
         self._state.keyframes = [placed[0]]
         self._state.keyframes += self._session.new_keyframes(list(placed[1:]), self._state.keyframes)
         self._state.active = self._resampled(list(self._state.keyframes))
@@ -187,7 +187,7 @@ class VoSession:
 
     def _place(self, new: Sequence[int], anchors: Sequence[int]) -> list[int]:
         """The new frames that one window places beside these keyframes; none when the window does not fit the map."""
-        window = self._infer([*anchors, *new], anchors)
+        window = self._infer(new, anchors)
         placed = self._good(window, new)
         return placed if self._session.fuse(window, [*anchors, *placed], anchors) else []
 

@@ -41,14 +41,14 @@ def shelf(tmp_path):
 def test_a_sure_draft_needs_no_back_end(shelf):
     scene, frames = shelf
     model = FakeRefinableModel(scene, draft_confidence=6.0)
-    infer(model, frames.input(FOUR), [], CONFIG)
+    infer(model, frames.window(FOUR), [], CONFIG)
     assert model.n_refined == 0
 
 
 def test_an_unsure_draft_is_refined(shelf):
     scene, frames = shelf
     model = FakeRefinableModel(scene, draft_confidence=1.6)
-    infer(model, frames.input(FOUR), [], CONFIG)
+    infer(model, frames.window(FOUR), [], CONFIG)
     assert model.n_refined == 1
 
 

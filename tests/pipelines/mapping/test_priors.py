@@ -7,7 +7,7 @@ import pytest
 
 from amb3r_core.inputs.exif import PhotoFacts
 from amb3r_core.models.api import InputSpec
-from amb3r_core.pipelines.mapping.priors import tell
+from amb3r_core.pipelines.mapping.priors import with_priors
 from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
 from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf
@@ -27,14 +27,14 @@ def started(tmp_path, frames=None):
     for frame in frames or ARC.frames():
         shelf.add(frame)
     scene = SceneMap(DenseStore(RecordFolder(tmp_path), shelf.layout.grid), MapConfig())
-    scene.start(predict(FakeModel(ARC, long_side_px=32), shelf.input(range(5))))
+    scene.start(predict(FakeModel(ARC, long_side_px=32), shelf.window(range(5))))
     return scene, shelf
 
 
 def test_anchors_come_with_their_place_in_the_map_and_all_with_the_focal_length_of_the_original(tmp_path):
     scene, shelf = started(tmp_path)
-    window = tell(shelf.input([1, 3, 7]), scene, [1, 3])
-    assert set(window.told) == {1, 3}
+    window = with_priors(shelf.window([7], anchors=[1, 3]), scene)
+    assert set(window.pose_priors) == {1, 3}
     np.testing.assert_array_equal(window.sources[1].cam_to_world, scene.pose(3))
     assert window.sources[2].cam_to_world is None
     true_focal_px = ARC.camera(64, 48).fx
@@ -46,15 +46,15 @@ def test_what_exif_or_the_user_says_is_left_alone(tmp_path):
     frames[7] = replace(frames[7], facts=PhotoFacts(focal_px=123.0))
     frames[8] = replace(frames[8], cam_to_world=np.eye(4))
     scene, shelf = started(tmp_path, frames)
-    assert tell(shelf.input([1, 3, 7]), scene, [1, 3]).sources[2].facts.focal_px == 123.0
-    assert not tell(shelf.input([1, 3, 8]), scene, [1, 3]).told
+    assert with_priors(shelf.window([7], anchors=[1, 3]), scene).sources[2].facts.focal_px == 123.0
+    assert not with_priors(shelf.window([8], anchors=[1, 3]), scene).pose_priors
 
 
 def test_a_model_that_keeps_the_told_poses_is_not_moved(tmp_path):
     scene, shelf = started(tmp_path)
-    window = tell(shelf.input([1, 3, 7]), scene, [1, 3])
+    window = with_priors(shelf.window([7], anchors=[1, 3]), scene)
     kept = predict(FakeObedientModel(ARC, long_side_px=32), window)
-    assert kept.keeps_map
+    assert kept.in_map_frame
     alignment = scene.align(kept, [1, 3])
     assert alignment.scale == 1.0
     np.testing.assert_array_equal(alignment.world_from_local, np.eye(4))
@@ -63,10 +63,10 @@ def test_a_model_that_keeps_the_told_poses_is_not_moved(tmp_path):
 
 def test_a_model_that_goes_its_own_way_or_is_told_one_pose_is_aligned(tmp_path):
     scene, shelf = started(tmp_path)
-    own_way = predict(FakeModel(ARC, long_side_px=32), tell(shelf.input([1, 3, 7]), scene, [1, 3]))
-    one = predict(FakeObedientModel(ARC, long_side_px=32), tell(shelf.input([1, 7]), scene, [1]))
-    assert not own_way.keeps_map
-    assert not one.keeps_map
+    own_way = predict(FakeModel(ARC, long_side_px=32), with_priors(shelf.window([7], anchors=[1, 3]), scene))
+    one = predict(FakeObedientModel(ARC, long_side_px=32), with_priors(shelf.window([7], anchors=[1]), scene))
+    assert not own_way.in_map_frame
+    assert not one.in_map_frame
     assert scene.align(own_way, [1, 3]).scale != 1.0
 
 

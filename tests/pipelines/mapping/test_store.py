@@ -47,7 +47,7 @@ def test_frames_in_memory_move_to_disk_and_are_decoded_once_for_the_grid(tmp_pat
     image = np.random.default_rng(0).integers(0, 255, (12, 16, 3), dtype=np.uint8)
     shelf = FrameShelf(RecordFolder(tmp_path), InputSpec(long_side_px=16), is_ordered=True)
     shelf.add(frames_from_arrays([image])[0])
-    batch = shelf.input([0]).batch()
+    batch = shelf.window([0]).batch()
     assert (shelf.frames[0].decode() == image).all()
     assert (shelf.rgb(0) == image).all()
     np.testing.assert_array_equal(batch.pixels[0].permute(1, 2, 0).numpy(), image.astype(np.float32) / 255.0)

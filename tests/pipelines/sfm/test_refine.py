@@ -24,7 +24,7 @@ def opened(model: FakeModel, folder) -> SfmRun:
 def misplaced(model: FakeModel, folder) -> SfmRun:
     """A run at its global pass whose keyframes stand where a model with 20 % noise saw them."""
     run = opened(model, folder)
-    run.scene.start(predict(FakeModel(ARC, noise=0.2, long_side_px=32), run.shelf.input(range(8))))
+    run.scene.start(predict(FakeModel(ARC, noise=0.2, long_side_px=32), run.shelf.window(range(8))))
     run.state.keyframes = list(range(8))
     run.state.stage = "refine"
     return run
@@ -51,7 +51,7 @@ def test_keyframes_find_better_poses_together(kind: type[FakeModel], tmp_path):
 
 def test_the_other_frames_go_along_with_the_keyframes_beside_them(tmp_path):
     run = opened(FakeModel(ARC, long_side_px=32), tmp_path)
-    run.scene.start(predict(run.model, run.shelf.input(range(8))))
+    run.scene.start(predict(run.model, run.shelf.window(range(8))))
     true = run.scene.poses(range(8)).copy()
     run.state.keyframes = [0, 7]
     move = rigid(about(np.array([0.0, 1.0, 0.0]), 0.1), np.array([0.3, 0.0, 0.0]))
@@ -64,7 +64,7 @@ def test_the_other_frames_go_along_with_the_keyframes_beside_them(tmp_path):
 
 def test_a_frame_goes_with_the_nearer_of_two_keyframes_that_part(tmp_path):
     run = opened(FakeModel(ARC, long_side_px=32), tmp_path)
-    run.scene.start(predict(run.model, run.shelf.input(range(8))))
+    run.scene.start(predict(run.model, run.shelf.window(range(8))))
     before = run.scene.poses(range(8)).copy()
     run.state.keyframes = [0, 7]
     run.state.stood = before[[0, 7]]
