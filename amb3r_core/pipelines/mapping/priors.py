@@ -47,7 +47,7 @@ def _focal_px(window: WindowInput, scene: SceneMap) -> dict[object, float]:
 
 
 def lens_of(source: Frame) -> object:
-    """What frames of one lens setting share, as far as can be told."""
+    """What frames of one lens setting share, as far as the photos say."""
     return source.width, source.height, source.facts.camera
 
 

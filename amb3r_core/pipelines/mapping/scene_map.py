@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.pipelines.mapping.alignment import Alignment, AlignmentConfig, Anchor, align, in_place
+from amb3r_core.pipelines.mapping.alignment import AlignmentConfig, Anchor, WindowAlignment, align, in_place
 from amb3r_core.pipelines.mapping.frame_table import FrameTable
-from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore
+from amb3r_core.pipelines.mapping.store import DenseStore, FrameDepth
 from amb3r_core.pipelines.mapping.windows import Window, same_pose
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.geometry import blend_pose
@@ -89,11 +89,11 @@ class SceneMap:
         """Mean weight of a frame's pixels in [0, 1)."""
         return float(self._table.weights[frame])
 
-    def carry(self, frames: Sequence[int], poses: Float64) -> None:
+    def set_poses(self, frames: Sequence[int], poses: Float64) -> None:
         """Moves frames of the map to these poses (M, 4, 4); their depth goes with them."""
         self._table.poses[np.array(frames, dtype=np.intp)] = poses
 
-    def maps(self, frame: int) -> DenseMaps:
+    def maps(self, frame: int) -> FrameDepth:
         """Depth and weight of a frame."""
         return self._store.read(frame)
 
@@ -105,16 +105,16 @@ class SceneMap:
         """Takes the first window as the map: its frame is the world, its median depth the unit."""
         scale = 1.0 / window.median_depth
         self.first_scale = scale
-        self.fuse(window.moved(np.eye(4), scale), window.views, Alignment(scale, np.eye(4), 0.0, 0))
+        self.fuse(window.moved(np.eye(4), scale), window.views, WindowAlignment(scale, np.eye(4), 0.0))
 
-    def align(self, window: Window, anchors: Sequence[int]) -> Alignment:
+    def align(self, window: Window, anchors: Sequence[int]) -> WindowAlignment:
         """The similarity that brings the window onto these frames of the map; raises `AlignmentError`."""
         known = self.anchors(anchors)
         if window.in_map_frame:
             return in_place(window, known, self._config.alignment)
         return align(window, known, self._config.alignment)
 
-    def fuse(self, aligned: Window, frames: Sequence[int], alignment: Alignment) -> None:
+    def fuse(self, aligned: Window, frames: Sequence[int], alignment: WindowAlignment) -> None:
         """Takes these frames of an aligned window into the map; frames the model did not register are passed over."""
         rows = [row for row in aligned.rows(frames) if aligned.registered[row]]
         for row in rows:
@@ -126,14 +126,14 @@ class SceneMap:
     def _fuse_frame(self, window: Window, row: int) -> None:
         """Blends a frame of an aligned window into what the map knows of it.
 
-        A model that keeps the map's poses has measured pose and camera against the map as it stands: they replace what was
-        measured when it stood otherwise, and of the anchors it says nothing new.
+        A model that keeps the map's poses has measured pose and camera against the present map: they replace what was measured
+        against an earlier one, and of the anchors it says nothing new.
         """
         frame = window.views[row]
         self._grow(frame + 1)
         count = int(self._table.counts[frame])
         old = self._store.read(frame) if count else None
-        new = DenseMaps(window.depth[row], window.weight[row])
+        new = FrameDepth(window.depth[row], window.weight[row])
         fused = new if old is None else fuse_maps(old, new, count, self._config.max_disagreement)
         self._store.write(frame, fused)
         new_weight = float(new.weight.mean())
@@ -184,7 +184,7 @@ class SceneMap:
         self._store.commit(record.slots)
 
 
-def fuse_maps(old: DenseMaps, new: DenseMaps, count: int, max_disagreement: float) -> DenseMaps:
+def fuse_maps(old: FrameDepth, new: FrameDepth, count: int, max_disagreement: float) -> FrameDepth:
     """Depth by confidence, (C n z + c z') / (C n + c), and weight (C n + c) / (n + 1), per pixel of one camera.
 
     Where only one side knows the depth it is taken; where they disagree by more than `max_disagreement` the surer one is.
@@ -197,4 +197,4 @@ def fuse_maps(old: DenseMaps, new: DenseMaps, count: int, max_disagreement: floa
     depth = np.where(agree & (kept + new.weight > 0), mean, surer)
     depth = np.where(old.depth <= 0, new.depth, np.where(new.depth <= 0, old.depth, depth))
     weight = (kept + new.weight) / np.float32(count + 1)
-    return DenseMaps(depth.astype(np.float32), weight.astype(np.float32))
+    return FrameDepth(depth.astype(np.float32), weight.astype(np.float32))

@@ -27,11 +27,13 @@ MAX_WEIGHT = 0.9995
 
 
 @dataclass(frozen=True, slots=True)
-class DenseMaps:
-    """One frame's depth (H, W) float32 in map units, 0 = unknown, and weight (H, W) float32 in [0, 1)."""
+class FrameDepth:
+    """What is known of one frame's depth."""
 
     depth: Float32
+    """(H, W) in map units, 0 = unknown."""
     weight: Float32
+    """(H, W) in [0, 1)."""
 
 
 class DenseStore:
@@ -43,12 +45,12 @@ class DenseStore:
         self._live = np.zeros(0, dtype=np.int8)
         self._committed = np.zeros(0, dtype=np.int8)
 
-    def read(self, frame: int) -> DenseMaps:
+    def read(self, frame: int) -> FrameDepth:
         place = 2 * frame + max(_slot(self._live, frame), 0)
         depth, weight = self._depth.read(place), self._weight.read(place)
-        return DenseMaps(np.asarray(depth, dtype=np.float32), weight.astype(np.float32))
+        return FrameDepth(np.asarray(depth, dtype=np.float32), weight.astype(np.float32))
 
-    def write(self, frame: int, maps: DenseMaps) -> None:
+    def write(self, frame: int, maps: FrameDepth) -> None:
         """Keeps the maps; they count for a later run only after the next commit."""
         committed = _slot(self._committed, frame)
         slot = 0 if committed == NO_SLOT else 1 - committed
@@ -72,7 +74,7 @@ def _slot(slots: NDArray[np.int8], frame: int) -> int:
     return int(slots[frame]) if frame < len(slots) else NO_SLOT
 
 
-class FrameShelf:
+class FrameStore:
     """The frames of a scene in the order they came, and their pictures on the grid.
 
     A picture is decoded once, when it is first needed. Frames that no file holds are kept as arrays in the folder.
@@ -95,7 +97,7 @@ class FrameShelf:
         return self._layout
 
     def add(self, frame: Frame) -> int:
-        """The index of the frame, which joins the shelf."""
+        """Takes a further frame; returns its index."""
         self.frames.append(frame if frame.path is not None else self._spilled(frame))
         return len(self.frames) - 1
 

@@ -11,16 +11,16 @@ from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import mean_pose, pose_distance
 
 SIDES = 2
-"""Keyframes that a frame moves along with."""
+"""Keyframes whose moves a frame takes part in."""
 MIN_DISTANCE = 1e-3
-"""A keyframe nearer than this (as in `pose_distance`) takes a frame along as if it were so far."""
+"""A keyframe nearer than this (as in `pose_distance`) moves a frame as if it were so far."""
 
 
 def refine_keyframes(run: SfmRun) -> None:
     """From the first keyframe on, the surest next: each is run with the keyframes around it, and all of them are fused."""
     state = run.state
     if not state.visited:
-        state.stood = run.scene.poses(state.keyframes)
+        state.poses_before = run.scene.poses(state.keyframes)
     while True:
         current = _next_keyframe(run)
         if current is None:
@@ -33,7 +33,7 @@ def refine_keyframes(run: SfmRun) -> None:
             state.queue += [frame for frame in anchors if frame not in state.visited and frame not in state.queue]
         run.report("refine keyframes")
         run.commit()
-    carry_others(run)
+    propagate_to_others(run)
     state.stage = "polish"
     state.plan = plan_windows(run)
     run.commit()
@@ -65,25 +65,25 @@ def _refine(run: SfmRun, current: int, anchors: Sequence[int]) -> None:
 
     Without pose priors: together they may find better poses than one by one.
     """
-    unseen = run.shelf.window((), anchors=(current, *anchors))
+    unseen = run.store.window((), anchors=(current, *anchors))
     window = predict(run.model, with_intrinsics_priors(unseen, run.scene), run.monitor)
     good = [frame for frame in window.anchors if window.places(frame, run.config.defer_weight)]
     run.fuse(window, good, window.anchors)
 
 
-def carry_others(run: SfmRun) -> None:
-    """Moves every other frame as the keyframes on either side of it were moved since `stood`, the nearer one counting more."""
-    keyframes, stood = run.state.keyframes, run.state.stood
-    moves = run.scene.poses(keyframes) @ invert(stood)
+def propagate_to_others(run: SfmRun) -> None:
+    """Moves every other frame as the two keyframes nearest to it moved since `poses_before`, the nearer one counting more."""
+    keyframes, poses_before = run.state.keyframes, run.state.poses_before
+    moves = run.scene.poses(keyframes) @ invert(poses_before)
     others = [frame for frame in run.scene.placed() if frame not in set(keyframes)]
     if not others or not keyframes:
         return
     poses = run.scene.poses(others)
-    apart = pose_distance(stood[None], poses[:, None])
+    apart = pose_distance(poses_before[None], poses[:, None])
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :SIDES]
     weights = 1.0 / np.maximum(np.take_along_axis(apart, nearest, axis=1), MIN_DISTANCE) ** 2
-    carried = [mean_pose(moves[near] @ pose, weight) for near, pose, weight in zip(nearest, poses, weights, strict=True)]
-    run.scene.carry(others, np.array(carried))
+    poses_after = [mean_pose(moves[near] @ pose, weight) for near, pose, weight in zip(nearest, poses, weights, strict=True)]
+    run.scene.set_poses(others, np.array(poses_after))
 
 
 def plan_windows(run: SfmRun) -> list[PlannedWindow]:

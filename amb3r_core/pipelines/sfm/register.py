@@ -1,4 +1,4 @@
-"""Coarse registration: group after group joins the map, the surest first; what cannot be placed waits, and is told at the end."""
+"""Coarse registration: group after group joins the map, the surest first; what cannot be placed waits for another try."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ import numpy as np
 
 from amb3r_core.errors import RegistrationError
 from amb3r_core.models.api import Draft, ReconstructionModel, RefinableModel
-from amb3r_core.pipelines.mapping.alignment import Alignment
+from amb3r_core.pipelines.mapping.alignment import WindowAlignment
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, refined_or_draft
 from amb3r_core.pipelines.mapping.windows import Window, WindowInput, predict, to_window, unplaced
 from amb3r_core.pipelines.sfm.retrieval import similarities
@@ -62,7 +62,7 @@ class Placement:
     """A frame's best aligned answer: the window it comes from and its weight there."""
 
     window: Window
-    alignment: Alignment
+    alignment: WindowAlignment
     weight: float
     anchor_weight: float
     """The largest weight of a keyframe in that window."""
@@ -119,7 +119,7 @@ def _place_next(run: SfmRun) -> None:
 
 
 def _is_settled(run: SfmRun, placement: Placement) -> bool:
-    """Whether no rival need be asked: the frame is sure, or stands among keyframes that kept their place in the map."""
+    """Whether no rival need be asked: the frame is sure, or was placed among keyframes whose poses the model kept."""
     return placement.window.in_map_frame or placement.weight > run.config.accept_weight
 
 

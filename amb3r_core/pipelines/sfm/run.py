@@ -14,7 +14,7 @@ from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import FrameList, natural_key
 from amb3r_core.models.api import InputSpec, ReconstructionModel
 from amb3r_core.pipelines.mapping.records import RecordFolder
-from amb3r_core.pipelines.mapping.store import FrameShelf
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.one_shot import check_view_count
 from amb3r_core.pipelines.sfm.executor import Executor, InProcess
 from amb3r_core.pipelines.sfm.refine import polish_frames, refine_keyframes
@@ -87,7 +87,7 @@ def open_run(
     model: ReconstructionModel, frames: FrameList, work: Path, config: SfmConfig, executor: Executor, monitor: Monitor
 ) -> SfmRun:
     """The run of these frames, where the journal in `work` left it."""
-    shelf = FrameShelf(RecordFolder(work), model.input_spec, is_ordered=False)
+    store = FrameStore(RecordFolder(work), model.input_spec, is_ordered=False)
     for frame in frames:
-        shelf.add(frame)
-    return SfmRun(model, shelf, config, executor, monitor)
+        store.add(frame)
+    return SfmRun(model, store, config, executor, monitor)

@@ -11,7 +11,7 @@ from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig
 from amb3r_core.pipelines.mapping.keyframes import distances
 from amb3r_core.pipelines.mapping.scene_map import MapConfig
 from amb3r_core.pipelines.mapping.session import MapSession
-from amb3r_core.pipelines.mapping.store import FrameShelf
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.sfm.clusters import Groups, ImageClusterConfig, KeyframeClusterConfig, cluster_keyframes
 from amb3r_core.pipelines.sfm.executor import Executor
 from amb3r_core.progress import Monitor, Progress
@@ -93,7 +93,7 @@ class SfmState:
     keyframe_clusters: Groups = field(default_factory=list[list[int]])
     visited: list[int] = field(default_factory=list[int])
     queue: list[int] = field(default_factory=list[int])
-    stood: Float64 = field(default_factory=lambda: np.zeros((0, 4, 4)))
+    poses_before: Float64 = field(default_factory=lambda: np.zeros((0, 4, 4)))
     """Poses (K, 4, 4) of the keyframes before the global pass."""
     plan: list[PlannedWindow] = field(default_factory=list[PlannedWindow])
     """Windows of the last pass, as far as they are not done."""
@@ -102,22 +102,22 @@ class SfmState:
 
 
 class SfmRun(MapSession[SfmState]):
-    """Everything the steps share."""
+    """Everything the steps share: the session over the map, and where the model's calls run."""
 
     def __init__(
-        self, model: ReconstructionModel, shelf: FrameShelf, config: SfmConfig, executor: Executor, monitor: Monitor
+        self, model: ReconstructionModel, store: FrameStore, config: SfmConfig, executor: Executor, monitor: Monitor
     ) -> None:
-        key = {"frames": [frame.name for frame in shelf.frames]}
-        super().__init__(model, shelf, config, SfmState(), pipeline="sfm", key=key, monitor=monitor)
+        key = {"frames": [frame.name for frame in store.frames]}
+        super().__init__(model, store, config, SfmState(), pipeline="sfm", key=key, monitor=monitor)
         self.config, self.executor = config, executor
         self.open()
 
     def report(self, stage: str) -> None:
         """Tells the monitor how many frames are placed."""
-        self.monitor(Progress(stage=stage, done=len(self.scene.placed()), total=len(self.shelf.frames)))
+        self.monitor(Progress(stage=stage, done=len(self.scene.placed()), total=len(self.store.frames)))
 
     def add_keyframes(self, frames: Sequence[int]) -> None:
-        """Makes keyframes of those placed frames that stand far from all others, and groups all keyframes anew."""
+        """Makes keyframes of those placed frames that are far from all others, and groups all keyframes anew."""
         candidates = [frame for frame in frames if self.scene.is_placed(frame) and frame not in self.state.keyframes]
         self.state.keyframes += self.new_keyframes(candidates, self.state.keyframes)
         self._group_keyframes()
@@ -125,7 +125,7 @@ class SfmRun(MapSession[SfmState]):
     def _group_keyframes(self) -> None:
         """One group as long as the keyframes are few and near, else groups by pose.
 
-        A single keyframe has no baseline to tell the size of anything: the placed frames farthest from it join it.
+        A single keyframe has no baseline to fix the size of anything: the placed frames farthest from it join it.
         """
         keyframes, config = self.state.keyframes, self.config.keyframes
         if len(keyframes) == 1:

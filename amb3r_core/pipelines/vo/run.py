@@ -19,7 +19,7 @@ from amb3r_core.pipelines.mapping.keyframes import needs_resampling, resample
 from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import SceneMap
 from amb3r_core.pipelines.mapping.session import MapSession
-from amb3r_core.pipelines.mapping.store import FrameShelf
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.mapping.windows import Window
 from amb3r_core.pipelines.one_shot import check_view_count
 from amb3r_core.pipelines.vo.state import VoConfig, VoState
@@ -50,8 +50,8 @@ class VoSession:
     """One run of visual odometry: feed frames, look at snapshots, finish."""
 
     def __init__(self, model: ReconstructionModel, config: VoConfig, work: Path | None, n_frames: int, monitor: Monitor) -> None:
-        shelf = FrameShelf(RecordFolder(work), model.input_spec, is_ordered=True)
-        self._session = MapSession(model, shelf, config, VoState(), pipeline="vo", monitor=monitor)
+        store = FrameStore(RecordFolder(work), model.input_spec, is_ordered=True)
+        self._session = MapSession(model, store, config, VoState(), pipeline="vo", monitor=monitor)
         self._config, self._n_frames = config, n_frames
         self._opening = config.first_window
         """Frames to wait for before the next try to start a map."""
@@ -59,7 +59,7 @@ class VoSession:
     @property
     def n_fed(self) -> int:
         """Frames fed so far."""
-        return len(self._session.shelf.frames)
+        return len(self._session.store.frames)
 
     @property
     def n_mapped(self) -> int:
@@ -77,7 +77,7 @@ class VoSession:
         After a resumption, feed all frames from the first on: those that were mapped before are only looked up.
         """
         for frame in frames:
-            self._session.shelf.add(frame)
+            self._session.store.add(frame)
             if self.n_fed >= self._config.first_window:
                 self._session.open()
             while self._session.is_open and self.n_fed - self._state.n_mapped >= self._window_size:

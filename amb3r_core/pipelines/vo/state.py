@@ -52,7 +52,7 @@ class VoConfig:
 
 @dataclass
 class VoState:
-    """Where a session stands; everything but the map. Frames are indices in the order they were fed."""
+    """The progress of a session, everything but the map. Frames are indices in the order they were fed."""
 
     n_mapped: int = 0
     """Frames that have been through a window or are `pending`."""

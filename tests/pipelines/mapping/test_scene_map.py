@@ -7,14 +7,14 @@ import pytest
 
 from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap, fuse_maps
-from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore
+from amb3r_core.pipelines.mapping.store import DenseStore, FrameDepth
 from amb3r_core.scene.geometry import Sim3
 from amb3r_core.scene.lens import simple_radial
 from tests.pipelines.windows_of_truth import moved_by, true_window
 
 
 def flat(depth, weight):
-    return DenseMaps(np.full((2, 2), depth, dtype=np.float32), np.full((2, 2), weight, dtype=np.float32))
+    return FrameDepth(np.full((2, 2), depth, dtype=np.float32), np.full((2, 2), weight, dtype=np.float32))
 
 
 def empty_map(folder, config=None):
@@ -71,8 +71,8 @@ def test_what_is_measured_against_the_map_replaces_what_was_before_and_the_rest_
     scene.fuse(replace(better, cam_to_world=poses, intrinsics=longer), [2], alignment)
     assert scene.pose(2)[0, 3] == pytest.approx(before + 0.05, abs=0.01)
     assert scene.intrinsics(2)[0, 0] == pytest.approx(1.1 * focal_px, rel=0.01)
-    told = replace(better, cam_to_world=poses, intrinsics=longer, in_map_frame=True)
-    scene.fuse(told, [1, 2], alignment)
+    measured = replace(better, cam_to_world=poses, intrinsics=longer, in_map_frame=True)
+    scene.fuse(measured, [1, 2], alignment)
     np.testing.assert_array_equal(scene.pose(2), poses[2])
     np.testing.assert_array_equal(scene.intrinsics(2), longer[2])
     assert scene.intrinsics(1)[0, 0] == pytest.approx(focal_px), "an anchor's camera is left alone"

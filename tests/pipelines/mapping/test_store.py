@@ -6,13 +6,13 @@ import pytest
 from amb3r_core.inputs.images import frames_from_arrays
 from amb3r_core.models.api import InputSpec
 from amb3r_core.pipelines.mapping.records import RecordFolder
-from amb3r_core.pipelines.mapping.store import MAX_WEIGHT, DenseMaps, DenseStore, FrameShelf
+from amb3r_core.pipelines.mapping.store import MAX_WEIGHT, DenseStore, FrameDepth, FrameStore
 
 GRID = (4, 6)
 
 
 def maps(value, weight=0.5):
-    return DenseMaps(np.full(GRID, value, dtype=np.float32), np.full(GRID, weight, dtype=np.float32))
+    return FrameDepth(np.full(GRID, value, dtype=np.float32), np.full(GRID, weight, dtype=np.float32))
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -45,9 +45,9 @@ def test_a_killed_step_leaves_the_committed_maps(tmp_path):
 
 def test_frames_in_memory_move_to_disk_and_are_decoded_once_for_the_grid(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (12, 16, 3), dtype=np.uint8)
-    shelf = FrameShelf(RecordFolder(tmp_path), InputSpec(long_side_px=16), is_ordered=True)
-    shelf.add(frames_from_arrays([image])[0])
-    batch = shelf.window([0]).batch()
-    assert (shelf.frames[0].decode() == image).all()
-    assert (shelf.rgb(0) == image).all()
+    store = FrameStore(RecordFolder(tmp_path), InputSpec(long_side_px=16), is_ordered=True)
+    store.add(frames_from_arrays([image])[0])
+    batch = store.window([0]).batch()
+    assert (store.frames[0].decode() == image).all()
+    assert (store.rgb(0) == image).all()
     np.testing.assert_array_equal(batch.pixels[0].permute(1, 2, 0).numpy(), image.astype(np.float32) / 255.0)

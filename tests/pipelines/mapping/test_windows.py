@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.pipelines.mapping.records import RecordFolder
-from amb3r_core.pipelines.mapping.store import FrameShelf
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.mapping.windows import predict
 from amb3r_core.scene.conventions import rigid
 from tests.pipelines.fake_model import FakeModel, FakePickyModel
@@ -19,10 +19,10 @@ ARC = BoxScene(room_boxes(), orbit_path(12, turns=0.1), image_width=32)
 @pytest.fixture
 def frames(tmp_path):
     model = FakeModel(ARC, long_side_px=32)
-    shelf = FrameShelf(RecordFolder(tmp_path), model.input_spec, is_ordered=True)
+    store = FrameStore(RecordFolder(tmp_path), model.input_spec, is_ordered=True)
     for frame in ARC.frames():
-        shelf.add(frame)
-    return shelf
+        store.add(frame)
+    return store
 
 
 def test_a_model_sees_the_anchors_before_the_frames(frames):

@@ -135,11 +135,11 @@ def test_the_state_survives_its_record():
         visited=[1, 2],
         n_rounds=2,
         last_deferred=5,
-        stood=np.arange(32.0).reshape(2, 4, 4),
+        poses_before=np.arange(32.0).reshape(2, 4, 4),
     )
-    again, arrays = decode("state", SfmState, encode("state", state)), {"descriptors": None, "stood": None}
+    again, arrays = decode("state", SfmState, encode("state", state)), {"descriptors": None, "poses_before": None}
     np.testing.assert_array_equal(again.descriptors, state.descriptors)
-    np.testing.assert_array_equal(again.stood, state.stood)
+    np.testing.assert_array_equal(again.poses_before, state.poses_before)
     assert {**vars(again), **arrays} == {**vars(state), **arrays}
 
 
