@@ -22,7 +22,8 @@ from amb3r_core.inputs.images import Frame
 from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.options import PipelineName, ReconstructOptions
 from amb3r_core.pipelines.sfm.run import run_sfm
-from amb3r_core.pipelines.vo.run import VisualOdometry, VoConfig, run_vo
+from amb3r_core.pipelines.vo.run import VisualOdometry, run_vo
+from amb3r_core.pipelines.vo.state import VoConfig
 from amb3r_core.progress import silent
 from amb3r_core.scene.evaluate import score_poses
 from benchmarks.records import Results, add_json_option, recorded

@@ -1,7 +1,5 @@
 """The plain pipeline: every view in one call of the model."""
 
-import time
-
 from amb3r_core.errors import RegistrationError, ResourceError
 from amb3r_core.inputs.images import FrameList
 from amb3r_core.models.api import Prediction, ReconstructionModel
@@ -14,11 +12,8 @@ from amb3r_core.scene.reconstruction import Provenance, Reconstruction, Scale
 def run_one_shot(model: ReconstructionModel, frames: FrameList, *, version: str, monitor: Monitor = silent) -> Reconstruction:
     """The scene of all frames, seen together. Raises `RegistrationError` when no view could be placed."""
     check_view_count(model, len(frames))
-    started = time.perf_counter()
     batch = prepare(frames.frames, model.input_spec, is_ordered=frames.is_ordered, monitor=monitor)
-    loaded = time.perf_counter()
     prediction = model.predict(batch, monitor=monitor)
-    predicted = time.perf_counter()
     if not bool(prediction.registered.any()):
         raise RegistrationError(f"none of the {batch.n_views} views could be placed: do the photos overlap?")
     provenance = Provenance(
@@ -27,7 +22,6 @@ def run_one_shot(model: ReconstructionModel, frames: FrameList, *, version: str,
         pipeline="one-shot",
         weights=model.weights,
         config=dict(prediction.details),
-        seconds={"load images": loaded - started, "model": predicted - loaded},
     )
     return assemble(batch, prediction, provenance=provenance, scale=scale_of(model, prediction))
 

@@ -50,7 +50,8 @@ def work_folder(target: Path | None, key: str, *, resume: bool) -> Generator[Pat
     run with the same key goes on from it; with another key, or resume=False, it starts empty.
     """
     if target is None:
-        with tempfile.TemporaryDirectory(prefix="amb3r-") as folder:
+        # The result may still be mapped from here; Windows then keeps those files until they are let go.
+        with tempfile.TemporaryDirectory(prefix="amb3r-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
         return
     folder = _place(target)

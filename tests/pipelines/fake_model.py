@@ -239,11 +239,11 @@ class FakePickyModel(FakeModel):
 class FakeObedientModel(FakeDescribingModel):
     """Keeps two or more known poses exactly as they are and places the rest around them, as a model that optimises does."""
 
-    focal_px_told: list[float | None] = field(default_factory=list)
+    focal_px_priors: list[float | None] = field(default_factory=list)
 
     def predict(self, batch: ImageBatch, *, monitor: Monitor = silent) -> Prediction:
         answer = super().predict(batch, monitor=monitor)
-        self.focal_px_told.append(batch.frames[-1].facts.focal_px)
+        self.focal_px_priors.append(batch.frames[-1].facts.focal_px)
         rows = [row for row, frame in enumerate(batch.frames) if frame.cam_to_world is not None]
         if len(rows) < 2:
             return answer

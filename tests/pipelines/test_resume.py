@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError
-from amb3r_core.pipelines.vo.run import VisualOdometry, VoConfig
+from amb3r_core.pipelines.sfm.run import run_sfm
+from amb3r_core.pipelines.vo.run import VisualOdometry
+from amb3r_core.pipelines.vo.state import VoConfig
+from amb3r_core.progress import Cancelled
 from tests.paths import ROOT
-from tests.pipelines.fake_model import FakeModel
+from tests.pipelines.fake_model import FakeDescribingModel, FakeModel, FakeStoppingModel
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes
 from tests.pipelines.killed_run import run
 
@@ -48,6 +51,29 @@ def test_a_finished_session_is_taken_up_without_calling_the_model(tmp_path):
     after = b.finish()
     assert second.calls == []
     np.testing.assert_array_equal(before.cam_to_world, after.cam_to_world)
+
+
+def test_a_finished_set_is_taken_up_without_calling_the_model(tmp_path):
+    scene = BoxScene(room_boxes(), orbit_path(10, turns=0.12), image_width=32)
+    models = [FakeDescribingModel(scene, long_side_px=32) for _ in range(2)]
+    before, after = (run_sfm(model, scene.frames(), tmp_path) for model in models)
+    assert models[1].calls == []
+    np.testing.assert_array_equal(before.cam_to_world, after.cam_to_world)
+    np.testing.assert_array_equal(before.dense.depth, after.dense.depth)
+
+
+@pytest.mark.parametrize("n_calls", [1, 3, 6, 9])
+def test_a_set_that_is_stopped_goes_on_where_it_was(n_calls, tmp_path):
+    scene = BoxScene(room_boxes(), orbit_path(10, turns=0.12), image_width=32)
+    straight = run_sfm(FakeModel(scene, long_side_px=32, noise=0.02), scene.frames(), tmp_path / "straight")
+    stopped = FakeStoppingModel(scene, long_side_px=32, noise=0.02, last_call=n_calls)
+    with pytest.raises(Cancelled):
+        run_sfm(stopped, scene.frames(), tmp_path / "stopped")
+    rest = FakeModel(scene, long_side_px=32, noise=0.02)
+    resumed = run_sfm(rest, scene.frames(), tmp_path / "stopped")
+    assert rest.calls
+    np.testing.assert_array_equal(resumed.cam_to_world, straight.cam_to_world)
+    np.testing.assert_array_equal(resumed.dense.depth, straight.dense.depth)
 
 
 def test_a_folder_with_another_videos_run_is_refused(tmp_path):

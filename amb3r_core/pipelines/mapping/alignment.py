@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.errors import AlignmentError
-from amb3r_core.pipelines.mapping.store import DenseMaps
+from amb3r_core.pipelines.mapping.store import FrameDepth
 from amb3r_core.pipelines.mapping.windows import Bools, Window
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.conventions import invert, rigid
@@ -41,22 +41,26 @@ class AlignmentConfig:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What the map knows of one frame: maps in map units, pose (4, 4), intrinsics (3, 3)."""
+    """What the map knows of one frame."""
 
     frame: int
-    maps: DenseMaps
+    maps: FrameDepth
     cam_to_world: Float64
+    """(4, 4) in map units."""
     intrinsics: Float64
+    """(3, 3) in grid pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Alignment:
-    """map units per local unit, the rigid move (4, 4) that follows, and the median relative error of the anchors' points."""
+class WindowAlignment:
+    """How a window comes into the map's frame and unit: scaled, then moved."""
 
     scale: float
+    """Map units per local unit."""
     world_from_local: Float64
+    """The rigid move (4, 4) that follows."""
     relative_error: float
-    n_samples: int
+    """Median relative error of the anchors' points."""
 
     def apply(self, window: Window) -> Window:
         """The window in the map's frame and unit."""
@@ -65,15 +69,16 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class MatchedPoints:
-    """The same pixels as a window and the map see them, each in the first shared view's camera frame and in its own unit.
-
-    local, target (M, 3); local_weight, target_weight (M,) in [0, 1).
-    """
+    """The same pixels as a window and the map see them, each in the first shared view's camera frame and in its own unit."""
 
     local: Float64
+    """The window's points (M, 3)."""
     target: Float64
+    """The map's points (M, 3)."""
     local_weight: Float64
+    """(M,) in [0, 1)."""
     target_weight: Float64
+    """(M,) in [0, 1)."""
 
     def surest_half(self, weight: Float64) -> "MatchedPoints":
         """The points whose weight (M,) is at least the median."""
@@ -84,7 +89,7 @@ class MatchedPoints:
         return len(self.local)
 
 
-def align(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig) -> Alignment:
+def align(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig) -> WindowAlignment:
     """The similarity from the window's frame to the map's, from the anchors that the window registered.
 
     Raises `AlignmentError` when no anchor is registered or the views share too few points.
@@ -99,22 +104,22 @@ def align(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig) ->
     scale, error = choose_scale(points.local, points.target, config)
     if error > config.max_relative_error:
         raise AlignmentError(f"the window and the map disagree by {error:.0%} about what they share")
-    return Alignment(scale, _rigid_move(seen, known, scale), error, len(points))
+    return WindowAlignment(scale, _rigid_move(seen, known, scale), error)
 
 
-def in_place(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig) -> Alignment:
-    """No move at all, for a window that keeps to the map's poses; the error tells how far its depth is from the map's."""
+def in_place(window: Window, anchors: Sequence[Anchor], config: AlignmentConfig) -> WindowAlignment:
+    """No move at all, for a window that keeps to the map's poses; the error is that of its depth against the map's."""
     points = match_points(window, anchors, config.samples_per_view)
     points = points.surest_half(points.local_weight)
     error = _relative_error(points.local, points.target, 1.0) if len(points) else 0.0
-    return Alignment(1.0, np.eye(4), error, len(points))
+    return WindowAlignment(1.0, np.eye(4), error)
 
 
 def registered_pairs(window: Window, anchors: Sequence[Anchor]) -> tuple[Window, list[Anchor]]:
-    """The window's rows of the anchors that it registered, and those anchors."""
+    """The window of the anchors that it registered, and those anchors."""
     rows = window.rows([anchor.frame for anchor in anchors])
-    used = [(row, anchor) for row, anchor in zip(rows, anchors, strict=True) if window.registered[row]]
-    return window.selected([row for row, _ in used]), [anchor for _, anchor in used]
+    used = [anchor for row, anchor in zip(rows, anchors, strict=True) if window.registered[row]]
+    return window.select([anchor.frame for anchor in used]), used
 
 
 def match_points(window: Window, anchors: Sequence[Anchor], samples_per_view: int) -> MatchedPoints:

@@ -13,7 +13,7 @@ import numpy as np
 from amb3r_core.errors import AlignmentError, RegistrationError
 from amb3r_core.models.api import Draft, ReconstructionModel, RefinableModel
 from amb3r_core.pipelines.mapping.alignment import MIN_SAMPLES, Anchor, MatchedPoints, match_points, robust_scale
-from amb3r_core.pipelines.mapping.store import DenseMaps
+from amb3r_core.pipelines.mapping.store import FrameDepth
 from amb3r_core.pipelines.mapping.windows import Window, WindowInput, predict, to_window, unplaced
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float64
@@ -118,7 +118,7 @@ def blended(draft: Window, refined: Window) -> Window:
         cam_to_world=np.array(poses),
         intrinsics=(1.0 - along) * draft.intrinsics + along * refined.intrinsics,
         registered=draft.registered & refined.registered,
-        keeps_map=draft.keeps_map and refined.keeps_map,
+        in_map_frame=draft.in_map_frame and refined.in_map_frame,
     )
 
 
@@ -154,7 +154,7 @@ def _lengths(points: Float64) -> Float64:
 def _as_anchors(window: Window) -> list[Anchor]:
     """A window as if it were the map, so that another answer can be matched with it."""
     return [
-        Anchor(frame, DenseMaps(window.depth[row], window.weight[row]), window.cam_to_world[row], window.intrinsics[row])
-        for row, frame in enumerate(window.frames)
+        Anchor(frame, FrameDepth(window.depth[row], window.weight[row]), window.cam_to_world[row], window.intrinsics[row])
+        for row, frame in enumerate(window.views)
         if window.registered[row]
     ]

@@ -1,4 +1,4 @@
-"""Which frames stand for a scene: greedy spacing, and the choice of the few that the next window sees.
+"""Which frames represent a scene: greedy spacing, and the choice of the few that the next window sees.
 
 Poses are (N, 4, 4) cam_to_world in map units; distance is `geometry.pose_distance`: angle / 180 degrees + translation.
 """

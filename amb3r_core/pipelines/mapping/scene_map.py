@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.pipelines.mapping.alignment import Alignment, AlignmentConfig, Anchor, align, in_place
-from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore, Record
+from amb3r_core.pipelines.mapping.alignment import AlignmentConfig, Anchor, WindowAlignment, align, in_place
+from amb3r_core.pipelines.mapping.frame_table import FrameTable
+from amb3r_core.pipelines.mapping.store import DenseStore, FrameDepth
 from amb3r_core.pipelines.mapping.windows import Window, same_pose
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.geometry import blend_pose
-from amb3r_core.scene.lens import STRAIGHT, Lens, simple_radial
+from amb3r_core.scene.lens import Lens
 
 START_SIZE = 64
-TOLD_CAMERA_SHARE = 0.1
-"""What a camera counts that was found around told poses: it repeats the camera those poses were found with."""
+PRIOR_CAMERA_SHARE = 0.1
+"""What a camera counts that was found around pose priors: it repeats the camera those poses were found with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,16 @@ class MapConfig:
     """How many past windows at most a pose remembers as one of its weights; 1 as published: poses move faster than depth."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MapRecord:
+    """A map without its dense maps, as a journal keeps it."""
+
+    table: FrameTable
+    first_scale: float
+    metres: list[tuple[float, float]]
+    slots: NDArray[np.int8]
+
+
 class SceneMap:
     """Poses, cameras and counts of frames in memory, dense maps in a store. Lengths are in map units.
 
@@ -44,164 +55,136 @@ class SceneMap:
 
     def __init__(self, store: DenseStore, config: MapConfig) -> None:
         self._store, self._config = store, config
-        self._poses = np.tile(np.eye(4), (START_SIZE, 1, 1))
-        self._intrinsics = np.tile(np.eye(3), (START_SIZE, 1, 1))
-        self._lenses = [STRAIGHT] * START_SIZE
-        self._weights = np.zeros(START_SIZE)
-        self._camera_weights = np.zeros(START_SIZE)
-        self._counts = np.zeros(START_SIZE, dtype=np.int64)
-        self.scales: list[tuple[float, float]] = []
-        """(map units per local unit, weight) of each window."""
+        self._table = FrameTable.blank(START_SIZE)
+        self.first_scale = 1.0
+        """Map units per local unit of the first window."""
         self.metres: list[tuple[float, float]] = []
         """(metres per map unit, weight) of each window that knows metres."""
 
     def is_placed(self, frame: int) -> bool:
         """Whether the map holds this frame."""
-        return frame < len(self._counts) and self._counts[frame] > 0
+        return frame < len(self._table.counts) and self._table.counts[frame] > 0
 
     def placed(self) -> list[int]:
         """All frames in the map, in order."""
-        return [int(frame) for frame in np.flatnonzero(self._counts)]
+        return [int(frame) for frame in np.flatnonzero(self._table.counts)]
 
     def pose(self, frame: int) -> Float64:
         """cam_to_world (4, 4) of a frame in the map."""
-        return self._poses[frame]
+        return self._table.poses[frame]
 
     def poses(self, frames: Sequence[int]) -> Float64:
         """cam_to_world (M, 4, 4)."""
-        return self._poses[np.array(frames, dtype=np.intp)]
+        return self._table.poses[np.array(frames, dtype=np.intp)]
 
     def intrinsics(self, frame: int) -> Float64:
         """The camera (3, 3) in grid pixels: the weighted mean over the frame's windows."""
-        return self._intrinsics[frame]
+        return self._table.intrinsics[frame]
 
     def lens(self, frame: int) -> Lens:
         """What bends the original picture: the weighted mean over the frame's windows."""
-        return self._lenses[frame]
+        return self._table.lenses[frame]
 
     def weight(self, frame: int) -> float:
         """Mean weight of a frame's pixels in [0, 1)."""
-        return float(self._weights[frame])
+        return float(self._table.weights[frame])
 
-    def carry(self, frames: Sequence[int], poses: Float64) -> None:
+    def set_poses(self, frames: Sequence[int], poses: Float64) -> None:
         """Moves frames of the map to these poses (M, 4, 4); their depth goes with them."""
-        self._poses[np.array(frames, dtype=np.intp)] = poses
+        self._table.poses[np.array(frames, dtype=np.intp)] = poses
 
-    def maps(self, frame: int) -> DenseMaps:
+    def maps(self, frame: int) -> FrameDepth:
         """Depth and weight of a frame."""
         return self._store.read(frame)
 
     def anchors(self, frames: Sequence[int]) -> list[Anchor]:
         """What the map knows of these frames."""
-        return [Anchor(frame, self.maps(frame), self._poses[frame], self._intrinsics[frame]) for frame in frames]
+        return [Anchor(frame, self.maps(frame), self._table.poses[frame], self._table.intrinsics[frame]) for frame in frames]
 
     def start(self, window: Window) -> None:
         """Takes the first window as the map: its frame is the world, its median depth the unit."""
         scale = 1.0 / window.median_depth
-        self.fuse(window.moved(np.eye(4), scale), window.frames, Alignment(scale, np.eye(4), 0.0, 0))
+        self.first_scale = scale
+        self.fuse(window.moved(np.eye(4), scale), window.views, WindowAlignment(scale, np.eye(4), 0.0))
 
-    def align(self, window: Window, anchors: Sequence[int]) -> Alignment:
+    def align(self, window: Window, anchors: Sequence[int]) -> WindowAlignment:
         """The similarity that brings the window onto these frames of the map; raises `AlignmentError`."""
         known = self.anchors(anchors)
-        if window.keeps_map:
+        if window.in_map_frame:
             return in_place(window, known, self._config.alignment)
         return align(window, known, self._config.alignment)
 
-    def fuse(self, aligned: Window, frames: Sequence[int], alignment: Alignment) -> None:
+    def fuse(self, aligned: Window, frames: Sequence[int], alignment: WindowAlignment) -> None:
         """Takes these frames of an aligned window into the map; frames the model did not register are passed over."""
         rows = [row for row in aligned.rows(frames) if aligned.registered[row]]
         for row in rows:
             self._fuse_frame(aligned, row)
         weight = float(aligned.frame_weight.sum())
-        self.scales.append((alignment.scale, weight))
         if aligned.metres_per_unit is not None:
             self.metres.append((aligned.metres_per_unit, weight))
 
     def _fuse_frame(self, window: Window, row: int) -> None:
         """Blends a frame of an aligned window into what the map knows of it.
 
-        A model that keeps the map's poses has measured pose and camera against the map as it stands: they replace what was
-        measured when it stood otherwise, and of the anchors it says nothing new.
+        A model that keeps the map's poses has measured pose and camera against the present map: they replace what was measured
+        against an earlier one, and of the anchors it says nothing new.
         """
-        frame = window.frames[row]
+        frame = window.views[row]
         self._grow(frame + 1)
-        count = int(self._counts[frame])
+        count = int(self._table.counts[frame])
         old = self._store.read(frame) if count else None
-        new = DenseMaps(window.depth[row], window.weight[row])
+        new = FrameDepth(window.depth[row], window.weight[row])
         fused = new if old is None else fuse_maps(old, new, count, self._config.max_disagreement)
         self._store.write(frame, fused)
         new_weight = float(new.weight.mean())
-        if not window.keeps_map:
+        if not window.in_map_frame:
             self._fuse_camera(frame, window, row, new_weight)
             self._fuse_pose(frame, window.cam_to_world[row], new_weight)
-        elif not count or not same_pose(window.cam_to_world[row], self._poses[frame]):
-            self._camera_weights[frame] = 0.0
-            self._fuse_camera(frame, window, row, TOLD_CAMERA_SHARE * new_weight)
-            self._poses[frame] = window.cam_to_world[row]
-        self._weights[frame] = float(fused.weight.mean())
-        self._counts[frame] = count + 1
+        elif not count or not same_pose(window.cam_to_world[row], self._table.poses[frame]):
+            self._table.camera_weights[frame] = 0.0
+            self._fuse_camera(frame, window, row, PRIOR_CAMERA_SHARE * new_weight)
+            self._table.poses[frame] = window.cam_to_world[row]
+        self._table.weights[frame] = float(fused.weight.mean())
+        self._table.counts[frame] = count + 1
 
     def _fuse_camera(self, frame: int, window: Window, row: int, weight: float) -> None:
         weight = max(weight, 1e-6)
-        total = self._camera_weights[frame] + weight
+        total = self._table.camera_weights[frame] + weight
         share = weight / total
-        self._intrinsics[frame] = (1.0 - share) * self._intrinsics[frame] + share * window.intrinsics[row]
-        self._lenses[frame] = self._lenses[frame].blended(window.lenses[row], share)
-        self._camera_weights[frame] = total
+        self._table.intrinsics[frame] = (1.0 - share) * self._table.intrinsics[frame] + share * window.intrinsics[row]
+        self._table.lenses[frame] = self._table.lenses[frame].blended(window.lenses[row], share)
+        self._table.camera_weights[frame] = total
 
     def _fuse_pose(self, frame: int, pose: Float64, weight: float) -> None:
-        count = int(self._counts[frame])
-        kept = self._weights[frame] * min(count, self._config.pose_memory)
+        count = int(self._table.counts[frame])
+        kept = self._table.weights[frame] * min(count, self._config.pose_memory)
         share = 1.0 if kept + weight <= 0 or count == 0 else weight / (kept + weight)
-        self._poses[frame] = pose if share == 1.0 else blend_pose(self._poses[frame], pose, share)
+        self._table.poses[frame] = pose if share == 1.0 else blend_pose(self._table.poses[frame], pose, share)
 
     def _grow(self, n_frames: int) -> None:
-        size = len(self._counts)
-        if n_frames <= size:
-            return
-        extra = max(size, n_frames - size)
-        self._poses = np.concatenate([self._poses, np.tile(np.eye(4), (extra, 1, 1))])
-        self._intrinsics = np.concatenate([self._intrinsics, np.tile(np.eye(3), (extra, 1, 1))])
-        self._lenses += [STRAIGHT] * extra
-        self._weights = np.concatenate([self._weights, np.zeros(extra)])
-        self._camera_weights = np.concatenate([self._camera_weights, np.zeros(extra)])
-        self._counts = np.concatenate([self._counts, np.zeros(extra, dtype=np.int64)])
+        size = len(self._table)
+        if n_frames > size:
+            self._table = self._table.append(FrameTable.blank(max(size, n_frames - size)))
 
-    def record(self) -> Record:
-        """Everything but the dense maps, for the journal."""
-        n = int(np.flatnonzero(self._counts).max(initial=-1)) + 1
-        return {
-            "poses": self._poses[:n],
-            "intrinsics": self._intrinsics[:n],
-            "radial": np.array([lens.coefficients for lens in self._lenses[:n]]).reshape(-1, 1),
-            "weights": self._weights[:n],
-            "camera_weights": self._camera_weights[:n],
-            "counts": self._counts[:n],
-            "scales": np.array(self.scales).reshape(-1, 2),
-            "metres": np.array(self.metres).reshape(-1, 2),
-            "slots": self._store.slots(),
-        }
+    def record(self) -> MapRecord:
+        """Everything but the dense maps, as it is now, for the journal."""
+        n = int(np.flatnonzero(self._table.counts).max(initial=-1)) + 1
+        return MapRecord(
+            table=self._table.select(range(n)), first_scale=self.first_scale, metres=list(self.metres), slots=self._store.slots()
+        )
 
-    def restore(self, record: Record) -> None:
+    def restore(self, record: MapRecord) -> None:
         """Takes up a state of `record`."""
-        n = len(record["counts"])
-        self._grow(n)
-        self._poses[:n] = record["poses"]
-        self._intrinsics[:n] = record["intrinsics"]
-        self._lenses[:n] = [simple_radial(k1) for k1 in record["radial"][:, 0].tolist()]
-        self._weights[:n] = record["weights"]
-        self._camera_weights[:n] = record["camera_weights"]
-        self._counts[:n] = record["counts"]
-        self.scales = _pairs(record["scales"])
-        self.metres = _pairs(record["metres"])
+        self._table = record.table.append(FrameTable.blank(START_SIZE))
+        self.first_scale, self.metres = record.first_scale, list(record.metres)
         self.committed(record)
 
-    def committed(self, record: Record) -> None:
+    def committed(self, record: MapRecord) -> None:
         """Tells the store that the journal holds this record."""
-        self._store.commit(record["slots"].astype(np.int8))
+        self._store.commit(record.slots)
 
 
-def fuse_maps(old: DenseMaps, new: DenseMaps, count: int, max_disagreement: float) -> DenseMaps:
+def fuse_maps(old: FrameDepth, new: FrameDepth, count: int, max_disagreement: float) -> FrameDepth:
     """Depth by confidence, (C n z + c z') / (C n + c), and weight (C n + c) / (n + 1), per pixel of one camera.
 
     Where only one side knows the depth it is taken; where they disagree by more than `max_disagreement` the surer one is.
@@ -214,8 +197,4 @@ def fuse_maps(old: DenseMaps, new: DenseMaps, count: int, max_disagreement: floa
     depth = np.where(agree & (kept + new.weight > 0), mean, surer)
     depth = np.where(old.depth <= 0, new.depth, np.where(new.depth <= 0, old.depth, depth))
     weight = (kept + new.weight) / np.float32(count + 1)
-    return DenseMaps(depth.astype(np.float32), weight.astype(np.float32))
-
-
-def _pairs(values: NDArray[np.generic]) -> list[tuple[float, float]]:
-    return [(float(value), float(weight)) for value, weight in values.astype(np.float64)]
+    return FrameDepth(depth.astype(np.float32), weight.astype(np.float32))

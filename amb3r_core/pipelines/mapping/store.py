@@ -1,93 +1,56 @@
-"""Frames of a scene on disk: pictures, dense maps in two slots per frame, and the journal that commits them.
+"""Frames of a scene on disk: pictures, and dense maps in two slots per frame.
 
-Files are read and written by record, not mapped, so that a long scene does not sit in memory. A step of a pipeline writes
-dense maps into the slot that the journal does not name, then replaces the journal's one file: a run that is killed at any
-moment finds the scene as the last finished step left it. This holds when the process dies, not when the power fails.
+A step of a pipeline writes dense maps into the slot that the journal does not name, then replaces the journal's one file: a run
+that is killed at any moment finds the scene as the last finished step left it. This holds when the process dies, not when the
+power fails.
 """
 
-import json
-import os
-import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from amb3r_core.compute.arrays import uint8_array
-from amb3r_core.errors import ResourceError
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.api import InputSpec
 from amb3r_core.models.batching import Layout, choose_layout, prepare
+from amb3r_core.pipelines.mapping.records import RecordFile, RecordFolder
 from amb3r_core.pipelines.mapping.windows import Bools, WindowInput
 from amb3r_core.scene.arrays import Float32, UInt8
 from amb3r_core.scene.camera import Letterbox
 
-Record = dict[str, NDArray[np.generic]]
 NO_SLOT = -1
 MAX_WEIGHT = 0.9995
 """Largest weight that half precision keeps below 1: raw confidence 2,000."""
 
 
-class Records:
-    """Arrays of one shape in one file, by index; a record that was never written is zero."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
-        self._path = path
-        self._shape, self._dtype = shape, np.dtype(dtype)
-        self._size = int(np.prod(shape)) * self._dtype.itemsize
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        weakref.finalize(self, os.close, self._file)
-
-    def read(self, index: int) -> NDArray[np.generic]:
-        data = os.pread(self._file, self._size, index * self._size)
-        data += bytes(self._size - len(data))
-        return np.frombuffer(data, dtype=self._dtype).reshape(self._shape)
-
-    def write(self, index: int, values: NDArray[np.generic]) -> None:
-        data = memoryview(values.astype(self._dtype).tobytes())
-        place = index * self._size
-        try:
-            while len(data):
-                written = os.pwrite(self._file, data, place)
-                data, place = data[written:], place + written
-        except OSError as error:
-            raise ResourceError(f"the work folder cannot be written: {error}; choose another output place") from error
-
-    def mapped(self, n_records: int) -> NDArray[np.generic]:
-        """The first records (N, ...) as a read-only memory map; they must have been written."""
-        if n_records == 0:
-            return np.zeros((0, *self._shape), dtype=self._dtype)
-        return np.memmap(self._path, dtype=self._dtype, mode="r", shape=(n_records, *self._shape))
-
-
 @dataclass(frozen=True, slots=True)
-class DenseMaps:
-    """One frame's depth (H, W) float32 in map units, 0 = unknown, and weight (H, W) float32 in [0, 1)."""
+class FrameDepth:
+    """What is known of one frame's depth."""
 
     depth: Float32
+    """(H, W) in map units, 0 = unknown."""
     weight: Float32
+    """(H, W) in [0, 1)."""
 
 
 class DenseStore:
     """Depth (float32) and weight (float16) of every frame, two slots each; `commit` names the valid one."""
 
-    def __init__(self, folder: Path, grid: tuple[int, int]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.grid = grid
-        self._depth = Records(folder / "depth.f32", grid, np.float32)
-        self._weight = Records(folder / "weight.f16", grid, np.float16)
+    def __init__(self, folder: RecordFolder, grid: tuple[int, int]) -> None:
+        self._depth = folder.open("depth.f32", grid, np.float32)
+        self._weight = folder.open("weight.f16", grid, np.float16)
         self._live = np.zeros(0, dtype=np.int8)
         self._committed = np.zeros(0, dtype=np.int8)
 
-    def read(self, frame: int) -> DenseMaps:
+    def read(self, frame: int) -> FrameDepth:
         place = 2 * frame + max(_slot(self._live, frame), 0)
         depth, weight = self._depth.read(place), self._weight.read(place)
-        return DenseMaps(np.asarray(depth, dtype=np.float32), weight.astype(np.float32))
+        return FrameDepth(np.asarray(depth, dtype=np.float32), weight.astype(np.float32))
 
-    def write(self, frame: int, maps: DenseMaps) -> None:
+    def write(self, frame: int, maps: FrameDepth) -> None:
         """Keeps the maps; they count for a later run only after the next commit."""
         committed = _slot(self._committed, frame)
         slot = 0 if committed == NO_SLOT else 1 - committed
@@ -111,68 +74,20 @@ def _slot(slots: NDArray[np.int8], frame: int) -> int:
     return int(slots[frame]) if frame < len(slots) else NO_SLOT
 
 
-class Journal:
-    """The state after the last finished step, in one file that is replaced whole.
-
-    key: what the state depends on; a state with another key is not taken up.
-    """
-
-    def __init__(self, folder: Path, key: Mapping[str, object]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / "journal.npz"
-        self._key = json.dumps(key, sort_keys=True)
-
-    def load(self) -> Record | None:
-        """The arrays of the last save, or None."""
-        if not self._path.is_file():
-            return None
-        with np.load(self._path, allow_pickle=False) as file:
-            arrays: Record = {name: file[name] for name in file.files}
-        if str(arrays.pop("_key")) != self._key:
-            return None
-        return arrays
-
-    def save(self, arrays: Record) -> None:
-        """Replaces the state. Raises `ResourceError` when the disk is full."""
-        unfinished = self._path.with_name("journal.partial.npz")
-        record: Record = {**arrays, "_key": np.array(self._key)}
-        try:
-            with unfinished.open("wb") as file:
-                np.savez(file, **record)  # pyright: ignore[reportArgumentType]
-            unfinished.replace(self._path)
-        except OSError as error:
-            raise ResourceError(f"{self._path.parent}: the journal cannot be written: {error}") from error
-
-
-def names_to_bytes(names: Sequence[str]) -> NDArray[np.uint8]:
-    """Names as one array: a journal that is written with every step must not spend its time on them."""
-    return np.frombuffer("\0".join(names).encode(), dtype=np.uint8)
-
-
-def names_of_bytes(values: NDArray[np.generic]) -> list[str]:
-    """The names of `names_to_bytes`."""
-    return values.tobytes().decode().split("\0")
-
-
-def whole_numbers(values: NDArray[np.generic]) -> list[int]:
-    """The numbers of a record as Python ints."""
-    return [int(value) for value in values.astype(np.int64)]
-
-
-class FrameShelf:
+class FrameStore:
     """The frames of a scene in the order they came, and their pictures on the grid.
 
     A picture is decoded once, when it is first needed. Frames that no file holds are kept as arrays in the folder.
     """
 
-    def __init__(self, folder: Path, spec: InputSpec, *, is_ordered: bool, layout: Layout | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: RecordFolder, spec: InputSpec, *, is_ordered: bool) -> None:
         self.is_ordered = is_ordered
         self.frames: list[Frame] = []
         self._letterboxes: dict[int, Letterbox] = {}
-        self._folder, self._spec, self._layout = folder, spec, layout
-        self._rgb: Records | None = None
-        self._valid: Records | None = None
+        self.folder, self._spec = folder, spec
+        self._layout: Layout | None = None
+        self._rgb: RecordFile | None = None
+        self._valid: RecordFile | None = None
 
     @property
     def layout(self) -> Layout:
@@ -182,21 +97,21 @@ class FrameShelf:
         return self._layout
 
     def add(self, frame: Frame) -> int:
-        """The index of the frame, which joins the shelf."""
+        """Takes a further frame; returns its index."""
         self.frames.append(frame if frame.path is not None else self._spilled(frame))
         return len(self.frames) - 1
 
-    def input(self, frames: Sequence[int]) -> WindowInput:
-        """What a model is shown of these frames; ordered only when they follow one another without a gap."""
-        for frame in frames:
-            self._load(frame)
+    def window(self, frames: Sequence[int], anchors: Sequence[int] = ()) -> WindowInput:
+        """What a model is shown of these frames beside anchors; ordered only when all follow one another without a gap."""
+        views = (*anchors, *frames)
         return WindowInput(
+            anchors=tuple(anchors),
             frames=tuple(frames),
-            sources=tuple(self.frames[frame] for frame in frames),
-            letterboxes=tuple(self.letterbox(frame) for frame in frames),
-            rgb=np.stack([self.rgb(frame) for frame in frames]),
-            valid=np.stack([self.valid(frame) for frame in frames]),
-            is_ordered=self.is_ordered and all(b - a == 1 for a, b in pairwise(frames)),
+            sources=tuple(self.frames[view] for view in views),
+            letterboxes=tuple(self.letterbox(view) for view in views),
+            rgb=np.stack([self.rgb(view) for view in views]),
+            valid=np.stack([self.valid(view) for view in views]),
+            is_ordered=self.is_ordered and all(b - a == 1 for a, b in pairwise(views)),
         )
 
     def letterbox(self, frame: int) -> Letterbox:
@@ -223,16 +138,16 @@ class FrameShelf:
         valid.write(frame, uint8_array(batch.valid[0]))
         self._letterboxes[frame] = batch.letterboxes[0]
 
-    def _pictures(self) -> tuple[Records, Records]:
+    def _pictures(self) -> tuple[RecordFile, RecordFile]:
         if self._rgb is None or self._valid is None:
             grid = self.layout.grid
-            self._rgb = Records(self._folder / "rgb.u8", (*grid, 3), np.uint8)
-            self._valid = Records(self._folder / "valid.u8", grid, np.uint8)
+            self._rgb = self.folder.open("rgb.u8", (*grid, 3), np.uint8)
+            self._valid = self.folder.open("valid.u8", grid, np.uint8)
         return self._rgb, self._valid
 
     def _spilled(self, frame: Frame) -> Frame:
         """The frame with its picture in a file instead of in memory."""
-        path = self._folder / f"frame_{len(self.frames):06d}.npy"
+        path = self.folder.path / f"frame_{len(self.frames):06d}.npy"
         if not path.is_file():
             unfinished = path.with_suffix(".partial.npy")
             np.save(unfinished, frame.decode())

@@ -1,8 +1,7 @@
 """The map, at the end of an incremental pipeline, as a `Reconstruction`: in metres where the windows knew them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.pipelines.assemble import UNKNOWN_SCALE
 from amb3r_core.pipelines.mapping.alignment import weighted_median
 from amb3r_core.pipelines.mapping.scene_map import SceneMap
-from amb3r_core.pipelines.mapping.store import FrameShelf, Records
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene.arrays import Float64, UInt8
 from amb3r_core.scene.camera import Camera, PinholeCamera
@@ -32,11 +31,14 @@ GAUSSIAN_MAD = 1.4826
 
 @dataclass(frozen=True, slots=True)
 class MapScale:
-    """Scene units per map unit, and what the scene's unit is."""
+    """How large the map is."""
 
     factor: float
+    """Scene units per map unit."""
     scale: Scale
+    """What the scene's unit is."""
     on_known_poses: bool = False
+    """Whether the scene lies on poses that the user gave."""
 
 
 def combine_scales(scene: SceneMap, model: ReconstructionModel) -> MapScale:
@@ -45,7 +47,7 @@ def combine_scales(scene: SceneMap, model: ReconstructionModel) -> MapScale:
     Without metric windows the unit is that of the first window.
     """
     if not scene.metres:
-        return MapScale(1.0 / scene.scales[0][0] if scene.scales else 1.0, UNKNOWN_SCALE)
+        return MapScale(1.0 / scene.first_scale, UNKNOWN_SCALE)
     factors, weights = np.array(scene.metres).T
     factor = weighted_median(factors, weights)
     spread = GAUSSIAN_MAD * weighted_median(np.abs(factors - factor), weights) / factor
@@ -54,32 +56,30 @@ def combine_scales(scene: SceneMap, model: ReconstructionModel) -> MapScale:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finish:
-    """What the end of a pipeline needs besides the map.
-
-    frames: the order in which views are given out. reasons: why a frame is not placed.
-    """
+class RunFacts:
+    """What a scene says of the run that made it, besides what the map knows."""
 
     model: ReconstructionModel
     pipeline: str
     version: str
     frames: Sequence[int]
+    """The order in which views are given out."""
     keyframes: frozenset[int]
-    reasons: Mapping[int, str] = field(default_factory=dict[int, str])
-    config: Mapping[str, object] = field(default_factory=dict[str, object])
-    notes: tuple[str, ...] = ()
+    reasons: Mapping[int, str]
+    """Why a frame is not placed."""
+    config: Mapping[str, object]
 
 
-def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: Path, monitor: Monitor = silent) -> Reconstruction:
-    """The scene of all placed frames; its dense maps are memory-mapped files in `folder`.
+def finish(scene: SceneMap, store: FrameStore, facts: RunFacts, monitor: Monitor = silent) -> Reconstruction:
+    """The scene of all placed frames; its dense maps are memory-mapped files in the store's folder.
 
     The first placed frame given out is the world, unless poses are known. Raises `RegistrationError` when none is placed.
     """
     placed = [frame for frame in facts.frames if scene.is_placed(frame)]
     if not placed:
         raise RegistrationError(f"none of the {len(facts.frames)} views could be placed: do the photos overlap?")
-    similarity, scale = _world(scene, shelf, placed, combine_scales(scene, facts.model))
-    views = _views(scene, shelf, placed, similarity, scale, facts.keyframes)
+    similarity, scale = _world(scene, store, placed, combine_scales(scene, facts.model))
+    views = _views(scene, store, placed, similarity, scale, facts.keyframes)
     reconstruction = Reconstruction(
         views=views,
         scale=scale.scale,
@@ -89,31 +89,30 @@ def finish(scene: SceneMap, shelf: FrameShelf, facts: Finish, folder: Path, moni
             pipeline=facts.pipeline,
             weights=facts.model.weights,
             config=facts.config,
-            notes=facts.notes,
         ),
-        dense=_dense(scene, shelf, placed, scale.factor, folder, monitor),
-        unregistered=tuple(_unregistered(shelf, frame, facts) for frame in facts.frames if not scene.is_placed(frame)),
+        dense=_dense(scene, store, placed, scale.factor, monitor),
+        unregistered=tuple(_unregistered(store, frame, facts) for frame in facts.frames if not scene.is_placed(frame)),
         up_world=up_of_cameras(views),
     )
     return levelled(reconstruction)[0]
 
 
-def cameras_only(scene: SceneMap | None, shelf: FrameShelf, facts: Finish) -> Reconstruction:
+def cameras_only(scene: SceneMap | None, store: FrameStore, facts: RunFacts) -> Reconstruction:
     """The placed views as they are now, without dense maps; cheap enough to ask for at any time. No map: no views."""
     placed = [frame for frame in facts.frames if scene and scene.is_placed(frame)]
     scale, views = MapScale(1.0, UNKNOWN_SCALE), ()
     if scene and placed:
-        similarity, scale = _world(scene, shelf, placed, combine_scales(scene, facts.model))
-        views = _views(scene, shelf, placed, similarity, scale, facts.keyframes)
+        similarity, scale = _world(scene, store, placed, combine_scales(scene, facts.model))
+        views = _views(scene, store, placed, similarity, scale, facts.keyframes)
     provenance = Provenance(
         model=facts.model.name, version=facts.version, pipeline=facts.pipeline, weights=facts.model.weights, config=facts.config
     )
     return Reconstruction(views=views, scale=scale.scale, provenance=provenance, up_world=up_of_cameras(views))
 
 
-def _world(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], scale: MapScale) -> tuple[Sim3, MapScale]:
+def _world(scene: SceneMap, store: FrameStore, placed: Sequence[int], scale: MapScale) -> tuple[Sim3, MapScale]:
     """How map poses become scene poses: onto the known poses where there are some, else the first view is the world."""
-    known = {frame: pose for frame in placed if (pose := shelf.frames[frame].cam_to_world) is not None}
+    known = {frame: pose for frame in placed if (pose := store.frames[frame].cam_to_world) is not None}
     if len(known) >= MIN_KNOWN_POSES:
         similarity = similarity_of_poses(scene.poses(list(known)), np.array(list(known.values())))
         return similarity, MapScale(similarity.scale, Scale(kind="relative", source="unit of the known poses"), True)
@@ -121,10 +120,10 @@ def _world(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], scale: Map
 
 
 def _views(
-    scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], similarity: Sim3, scale: MapScale, keyframes: frozenset[int]
+    scene: SceneMap, store: FrameStore, placed: Sequence[int], similarity: Sim3, scale: MapScale, keyframes: frozenset[int]
 ) -> tuple[View, ...]:
     exact = scale.on_known_poses
-    return tuple(_view(scene, shelf, frame, similarity, keyframes=keyframes, on_known_poses=exact) for frame in placed)
+    return tuple(_view(scene, store, frame, similarity, keyframes=keyframes, on_known_poses=exact) for frame in placed)
 
 
 def similarity_of_poses(source: Float64, target: Float64) -> Sim3:
@@ -139,13 +138,13 @@ def similarity_of_poses(source: Float64, target: Float64) -> Sim3:
 
 
 def _view(
-    scene: SceneMap, shelf: FrameShelf, index: int, similarity: Sim3, *, keyframes: frozenset[int], on_known_poses: bool
+    scene: SceneMap, store: FrameStore, index: int, similarity: Sim3, *, keyframes: frozenset[int], on_known_poses: bool
 ) -> View:
     """The view of a frame; a known camera and, where the scene lies on the known poses, a known pose come back unchanged."""
-    frame, letterbox = shelf.frames[index], shelf.letterbox(index)
+    frame, letterbox = store.frames[index], store.letterbox(index)
     camera = frame.camera
     if camera is None:
-        camera = _grid_camera(scene, shelf, index).unmapped(letterbox, frame.width, frame.height)
+        camera = _grid_camera(scene, store, index).unmapped(letterbox, frame.width, frame.height)
     pose = frame.cam_to_world if on_known_poses else None
     if pose is None:
         pose = similarity.apply_pose(scene.pose(index))
@@ -162,19 +161,20 @@ def _view(
     )
 
 
-def _dense(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: float, folder: Path, monitor: Monitor) -> Dense:
+def _dense(scene: SceneMap, store: FrameStore, placed: Sequence[int], factor: float, monitor: Monitor) -> Dense:
     """The maps in scene units, written view by view and mapped, so that they never sit in memory together."""
-    folder.mkdir(parents=True, exist_ok=True)
-    height, width = shelf.layout.grid
-    depth = Records(folder / "scene_depth.f32", (height, width), np.float32)
-    confidence = Records(folder / "scene_confidence.f32", (height, width), np.float32)
-    rgb = Records(folder / "scene_rgb.u8", (height, width, 3), np.uint8)
+    height, width = store.layout.grid
+    depth = store.folder.open("scene_depth.f32", (height, width), np.float32)
+    confidence = store.folder.open("scene_confidence.f32", (height, width), np.float32)
+    rgb = store.folder.open("scene_rgb.u8", (height, width, 3), np.uint8)
     for row, frame in enumerate(track(placed, monitor, stage="write scene", total=len(placed))):
         maps = scene.maps(frame)
         known = maps.depth > 0
         depth.write(row, np.where(known, maps.depth * np.float32(factor), np.float32(0.0)))
         confidence.write(row, np.where(known, confidence_of_weight(maps.weight), np.float32(1.0)))
-        rgb.write(row, _colors(scene, shelf, frame))
+        rgb.write(row, _colors(scene, store, frame))
+    for file in (depth, confidence, rgb):
+        file.close()
     return Dense(
         depth=np.asarray(depth.mapped(len(placed)), dtype=np.float32),
         confidence=np.asarray(confidence.mapped(len(placed)), dtype=np.float32),
@@ -182,21 +182,21 @@ def _dense(scene: SceneMap, shelf: FrameShelf, placed: Sequence[int], factor: fl
     )
 
 
-def _colors(scene: SceneMap, shelf: FrameShelf, frame: int) -> UInt8:
+def _colors(scene: SceneMap, store: FrameStore, frame: int) -> UInt8:
     """The picture (H, W, 3), undistorted like the depth."""
-    rgb, camera = shelf.rgb(frame), Camera(pinhole=_grid_camera(scene, shelf, frame), lens=scene.lens(frame))
+    rgb, camera = store.rgb(frame), Camera(pinhole=_grid_camera(scene, store, frame), lens=scene.lens(frame))
     if camera.lens.is_straight:
         return rgb
     pixels = torch.as_tensor(rgb.copy()).permute(2, 0, 1).float()
     return uint8_array(undistort(pixels, camera).round().permute(1, 2, 0))
 
 
-def _grid_camera(scene: SceneMap, shelf: FrameShelf, frame: int) -> PinholeCamera:
-    height, width = shelf.layout.grid
+def _grid_camera(scene: SceneMap, store: FrameStore, frame: int) -> PinholeCamera:
+    height, width = store.layout.grid
     return PinholeCamera.from_matrix(scene.intrinsics(frame), width, height)
 
 
-def _unregistered(shelf: FrameShelf, index: int, facts: Finish) -> UnregisteredView:
-    frame = shelf.frames[index]
+def _unregistered(store: FrameStore, index: int, facts: RunFacts) -> UnregisteredView:
+    frame = store.frames[index]
     reason = facts.reasons.get(index) or "could not be placed"
     return UnregisteredView(name=frame.name, reason=reason, path=str(frame.path) if frame.path else None)

@@ -19,7 +19,7 @@ from amb3r_core.scene.confidence import weight_of_confidence
 from amb3r_core.scene.lens import STRAIGHT, Lens
 
 Bools = NDArray[np.bool_]
-KEPT_WITHIN = 1e-6
+POSE_TOLERANCE = 1e-6
 """Poses are the same when no number of them differs by more than this."""
 
 log = logging.getLogger(__name__)
@@ -29,17 +29,33 @@ log = logging.getLogger(__name__)
 class WindowInput:
     """What a model is shown: everything it needs, small enough to send to another machine.
 
-    frames: indices in the scene, the reference view first. rgb (n, H, W, 3) uint8 and valid (n, H, W) on the scene's grid.
-    told: the map's poses (4, 4) of frames whose `sources` say so (`hints.tell`); a model may keep to them or not.
+    Views are given by their indices in the scene, the anchors before the frames; the first one is the reference view.
     """
 
+    anchors: tuple[int, ...] = ()
+    """Views whose place in the map is known already: the window is brought onto the map by them."""
     frames: tuple[int, ...]
+    """Views that the window is made for."""
     sources: tuple[Frame, ...]
+    """The frames of the n views, with what is known of their cameras and poses."""
     letterboxes: tuple[Letterbox, ...]
+    """Where the original of each view lies in the grid."""
     rgb: UInt8
+    """Pictures (n, H, W, 3) on the scene's grid."""
     valid: Bools
+    """True (n, H, W) where a picture shows something that may be used."""
     is_ordered: bool = False
-    told: Mapping[int, Float64] = field(default_factory=dict[int, Float64])
+    """Whether the views follow one another without a gap."""
+    pose_priors: Mapping[int, Float64] = field(default_factory=dict[int, Float64])
+    """The map's poses (4, 4) of views whose `sources` carry them; a model may keep to them or not."""
+
+    def __post_init__(self) -> None:
+        _check_views(self.views, len(self.sources), len(self.letterboxes), len(self.rgb), len(self.valid))
+
+    @property
+    def views(self) -> tuple[int, ...]:
+        """The views in the order of the rows."""
+        return (*self.anchors, *self.frames)
 
     def batch(self) -> ImageBatch:
         """The model's view of it; the same pixels as `batching.prepare` gives."""
@@ -54,37 +70,56 @@ class WindowInput:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A model's answer for n frames, in one local frame and unit.
+    """A model's answer for the n views of a `WindowInput`, in one local frame and unit."""
 
-    frames: indices in the scene. depth (n, H, W) float32, 0 = unknown. weight (n, H, W) float32 in [0, 1): confidence as
-    (c - 1) / c. cam_to_world (n, 4, 4). intrinsics (n, 3, 3) in grid pixels. lenses: of the n originals. registered (n,).
-    raw_confidence (n,): mean over each view's pixels, >= 1. metres_per_unit: 1 when the local unit is the metre, None when
-    it is relative. keeps_map: the model was told poses of the map and kept to them, so that local frame and unit are the map's.
-    """
-
+    anchors: tuple[int, ...] = ()
+    """Views whose place in the map was known already, by their indices in the scene."""
     frames: tuple[int, ...]
+    """Views that the window was made for."""
     depth: Float32
+    """(n, H, W), 0 = unknown."""
     weight: Float32
+    """(n, H, W) in [0, 1): the confidence c as (c - 1) / c."""
     cam_to_world: Float64
+    """(n, 4, 4)."""
     intrinsics: Float64
+    """(n, 3, 3) in grid pixels."""
     lenses: tuple[Lens, ...]
+    """What bends the n originals."""
     registered: Bools
+    """(n,): whether the model could place the view."""
     raw_confidence: Float64
+    """(n,): mean over each view's pixels, >= 1."""
     metres_per_unit: float | None
-    keeps_map: bool = False
+    """1 when the local unit is the metre, None when it is relative."""
+    in_map_frame: bool = False
+    """Whether the model kept to the map's poses that it was given, so that local frame and unit are the map's."""
+
+    def __post_init__(self) -> None:
+        _check_views(self.views, len(self.depth), len(self.weight), len(self.cam_to_world), len(self.registered))
+
+    @property
+    def views(self) -> tuple[int, ...]:
+        """The views in the order of the rows: the anchors before the frames."""
+        return (*self.anchors, *self.frames)
 
     @property
     def frame_weight(self) -> Float64:
         """Mean weight (n,) of each view in [0, 1); 0 for views that are not registered."""
         return np.where(self.registered, self.weight.mean(axis=(1, 2), dtype=np.float64), 0.0)
 
-    def places(self, frame: int, min_weight: float) -> bool:
-        """Whether the frame's pose may be used: the model registered it and is sure enough of what it sees.
+    @property
+    def weight_by_view(self) -> dict[int, float]:
+        """`frame_weight` by view."""
+        return dict(zip(self.views, self.frame_weight.tolist(), strict=True))
+
+    def places(self, view: int, min_weight: float) -> bool:
+        """Whether the view's pose may be used: the model registered it and is sure enough of what it sees.
 
         A model that keeps the map's poses has measured the pose against them, whatever it thinks of its depth.
         """
-        row = self.frames.index(frame)
-        return bool(self.registered[row]) and (self.keeps_map or float(self.frame_weight[row]) >= min_weight)
+        row = self.views.index(view)
+        return bool(self.registered[row]) and (self.in_map_frame or float(self.frame_weight[row]) >= min_weight)
 
     @property
     def median_depth(self) -> float:
@@ -93,16 +128,18 @@ class Window:
         known = depth[depth > 0]
         return float(np.median(known)) if len(known) else 1.0
 
-    def rows(self, frames: Sequence[int]) -> list[int]:
-        """Where these frames of the scene are in the window."""
-        return [self.frames.index(frame) for frame in frames]
+    def rows(self, views: Sequence[int]) -> list[int]:
+        """Where these views are in the window."""
+        return [self.views.index(view) for view in views]
 
-    def selected(self, rows: Sequence[int]) -> "Window":
-        """The window of these rows alone, in this order."""
+    def select(self, views: Sequence[int]) -> "Window":
+        """The window of these views alone, in this order, as its frames."""
+        rows = self.rows(views)
         index = np.array(rows, dtype=np.intp)
         return replace(
             self,
-            frames=tuple(self.frames[row] for row in rows),
+            anchors=(),
+            frames=tuple(views),
             depth=self.depth[index],
             weight=self.weight[index],
             cam_to_world=self.cam_to_world[index],
@@ -136,9 +173,10 @@ def predict(model: ReconstructionModel, window: WindowInput, monitor: Monitor = 
 
 def unplaced(window: WindowInput, error: RegistrationError) -> Window:
     """The answer of a model that could place nothing, and said so."""
-    log.info("frames %s: %s", window.frames, error)
+    log.info("views %s: %s", window.views, error)
     n, height, width = window.valid.shape
     return Window(
+        anchors=window.anchors,
         frames=window.frames,
         depth=np.zeros((n, height, width), dtype=np.float32),
         weight=np.zeros((n, height, width), dtype=np.float32),
@@ -158,32 +196,38 @@ def to_window(prediction: Prediction, window: WindowInput) -> Window:
     weight = np.where(depth > 0, weight_of_confidence(confidence), np.float32(0.0)).astype(np.float32)
     cam_to_world = float64_array(prediction.cam_to_world)
     registered = np.asarray(prediction.registered.cpu(), dtype=np.bool_)
-    keeps_map = _keeps_map(cam_to_world, registered, window)
-    is_metric = prediction.metric_scale is not None and not keeps_map
+    in_map_frame = _is_in_map_frame(cam_to_world, registered, window)
+    is_metric = prediction.metric_scale is not None and not in_map_frame
     return Window(
+        anchors=window.anchors,
         frames=window.frames,
         depth=depth,
         weight=weight,
         cam_to_world=cam_to_world,
         intrinsics=float64_array(prediction.intrinsics),
-        lenses=prediction.lenses or (STRAIGHT,) * len(window.frames),
+        lenses=prediction.lenses or (STRAIGHT,) * len(window.views),
         registered=registered,
         raw_confidence=confidence.mean(axis=(1, 2), dtype=np.float64),
         metres_per_unit=1.0 if is_metric else None,
-        keeps_map=keeps_map,
+        in_map_frame=in_map_frame,
     )
 
 
-def _keeps_map(cam_to_world: Float64, registered: Bools, window: WindowInput) -> bool:
-    """Whether at least two told poses came back, all of them unchanged; a single one would leave the unit open."""
+def _is_in_map_frame(cam_to_world: Float64, registered: Bools, window: WindowInput) -> bool:
+    """Whether at least two pose priors came back, all of them unchanged; a single one would leave the unit open."""
     kept = [
-        same_pose(cam_to_world[row], window.told[frame])
-        for row, frame in enumerate(window.frames)
-        if frame in window.told and registered[row]
+        same_pose(cam_to_world[row], window.pose_priors[view])
+        for row, view in enumerate(window.views)
+        if view in window.pose_priors and registered[row]
     ]
     return len(kept) > 1 and all(kept)
 
 
 def same_pose(a: Float64, b: Float64) -> bool:
-    """Whether a told pose (4, 4) came back unchanged."""
-    return bool(np.allclose(a, b, rtol=0.0, atol=KEPT_WITHIN))
+    """Whether two poses (4, 4) are the same, as a pose prior is that comes back unchanged."""
+    return bool(np.allclose(a, b, rtol=0.0, atol=POSE_TOLERANCE))
+
+
+def _check_views(views: Sequence[int], *n_rows: int) -> None:
+    if len(set(views)) < len(views) or set(n_rows) != {len(views)}:
+        raise ValueError(f"views {tuple(views)} must be distinct and have one row each, but there are {n_rows} rows")

@@ -1,4 +1,4 @@
-"""Small groups: of images that look alike, and of keyframes that stand near one another.
+"""Small groups: of images that look alike, and of keyframes near one another.
 
 Everything follows from the similarities, a seed, and the order of the rows; callers sort the rows.
 """
@@ -77,13 +77,14 @@ def medoid_first(similarity: Float64, group: list[int]) -> list[int]:
 
 @dataclass
 class _ImageClustering:
-    """One restart. `sums[:, k]` is each image's summed similarity to cluster k; kept up to date on every move."""
+    """One restart."""
 
     similarity: Float64
     config: ImageClusterConfig
     rng: np.random.Generator
     groups: Groups = field(default_factory=list[list[int]])
     sums: Float64 = field(default_factory=lambda: np.zeros((0, 0)))
+    """Each image's summed similarity to each cluster (N, K); kept up to date on every move."""
 
     def run(self) -> Groups:
         self._assign()
@@ -189,7 +190,7 @@ class KeyframeClusterConfig:
     max_spread: float = 1.2
     """No two keyframes of a cluster may be further apart."""
     max_alone: int = 10
-    """So many keyframes that stand near one another stay one cluster."""
+    """So many keyframes near one another stay one cluster."""
     restarts: int = 10
     passes: int = 3
     isolation: float = 0.5
@@ -197,7 +198,7 @@ class KeyframeClusterConfig:
 
 
 def cluster_keyframes(distance: Float64, config: KeyframeClusterConfig, seed: int) -> Groups:
-    """Groups of keyframes that stand near one another, the medoid first in each. distance (K, K) between their poses."""
+    """Groups of keyframes near one another, the medoid first in each. distance (K, K) between their poses."""
     rng = np.random.default_rng(seed)
     found: list[tuple[float, Groups]] = []
     for _ in range(config.restarts):

@@ -9,7 +9,6 @@ from amb3r_core.optional import require
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Task = Callable[[ReconstructionModel, Item], Result]
 
 
 class Executor(Protocol):
@@ -34,11 +33,11 @@ class InProcess:
 class RayWorkers:
     """Runs tasks on workers that each hold a copy of the model, a few items ahead of what is asked for.
 
-    Connects to the cluster of RAY_ADDRESS, or starts one on this machine. gpus_per_worker: what Ray reserves for each worker.
-    Raises `DependencyError` when Ray is not installed.
+    Connects to the cluster of RAY_ADDRESS, or starts one on this machine.
     """
 
     def __init__(self, model: ReconstructionModel, *, n_workers: int, gpus_per_worker: float = 0.0) -> None:
+        """gpus_per_worker: what Ray reserves for each worker. Raises `DependencyError` when Ray is not installed."""
         self._ray = require("ray", extra="ray", purpose="to run on many workers")
         self._started = not self._ray.is_initialized()
         if self._started:

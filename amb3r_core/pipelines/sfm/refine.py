@@ -4,25 +4,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from amb3r_core.pipelines.mapping.priors import tell_lens
+from amb3r_core.pipelines.mapping.priors import with_intrinsics_priors
 from amb3r_core.pipelines.mapping.windows import predict
-from amb3r_core.pipelines.sfm.clusters import Groups
-from amb3r_core.pipelines.sfm.state import SfmRun
+from amb3r_core.pipelines.sfm.state import PlannedWindow, SfmRun
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import mean_pose, pose_distance
 
-SEPARATOR = -1
 SIDES = 2
-"""Keyframes that a frame moves along with."""
+"""Keyframes whose moves a frame takes part in."""
 MIN_DISTANCE = 1e-3
-"""A keyframe nearer than this (as in `pose_distance`) takes a frame along as if it were so far."""
+"""A keyframe nearer than this (as in `pose_distance`) moves a frame as if it were so far."""
 
 
 def refine_keyframes(run: SfmRun) -> None:
     """From the first keyframe on, the surest next: each is run with the keyframes around it, and all of them are fused."""
     state = run.state
     if not state.visited:
-        state.stood = run.scene.poses(state.keyframes)
+        state.poses_before = run.scene.poses(state.keyframes)
     while True:
         current = _next_keyframe(run)
         if current is None:
@@ -35,7 +33,7 @@ def refine_keyframes(run: SfmRun) -> None:
             state.queue += [frame for frame in anchors if frame not in state.visited and frame not in state.queue]
         run.report("refine keyframes")
         run.commit()
-    carry_others(run)
+    propagate_to_others(run)
     state.stage = "polish"
     state.plan = plan_windows(run)
     run.commit()
@@ -63,45 +61,46 @@ def nearest_keyframes(run: SfmRun, frames: Sequence[int], limit: int) -> list[in
 
 
 def _refine(run: SfmRun, current: int, anchors: Sequence[int]) -> None:
-    """Sees a keyframe once more among its neighbours. No pose is told: together they may find better ones than one by one."""
-    frames = [current, *anchors]
-    window = predict(run.model, tell_lens(run.shelf.input(frames), run.scene, frames), run.monitor)
-    aligned = run.aligned(window, frames)
-    if aligned:
-        good = [frame for frame in frames if window.places(frame, run.config.defer_weight)]
-        run.scene.fuse(aligned[0], good, aligned[1])
+    """Sees a keyframe once more among its neighbours, all of them anchors.
+
+    Without pose priors: together they may find better poses than one by one.
+    """
+    unseen = run.store.window((), anchors=(current, *anchors))
+    window = predict(run.model, with_intrinsics_priors(unseen, run.scene), run.monitor)
+    good = [frame for frame in window.anchors if window.places(frame, run.config.defer_weight)]
+    run.fuse(window, good, window.anchors)
 
 
-def carry_others(run: SfmRun) -> None:
-    """Moves every other frame as the keyframes on either side of it were moved since `stood`, the nearer one counting more."""
-    keyframes, stood = run.state.keyframes, run.state.stood
-    moves = run.scene.poses(keyframes) @ invert(stood)
+def propagate_to_others(run: SfmRun) -> None:
+    """Moves every other frame as the two keyframes nearest to it moved since `poses_before`, the nearer one counting more."""
+    keyframes, poses_before = run.state.keyframes, run.state.poses_before
+    moves = run.scene.poses(keyframes) @ invert(poses_before)
     others = [frame for frame in run.scene.placed() if frame not in set(keyframes)]
     if not others or not keyframes:
         return
     poses = run.scene.poses(others)
-    apart = pose_distance(stood[None], poses[:, None])
+    apart = pose_distance(poses_before[None], poses[:, None])
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :SIDES]
     weights = 1.0 / np.maximum(np.take_along_axis(apart, nearest, axis=1), MIN_DISTANCE) ** 2
-    carried = [mean_pose(moves[near] @ pose, weight) for near, pose, weight in zip(nearest, poses, weights, strict=True)]
-    run.scene.carry(others, np.array(carried))
+    poses_after = [mean_pose(moves[near] @ pose, weight) for near, pose, weight in zip(nearest, poses, weights, strict=True)]
+    run.scene.set_poses(others, np.array(poses_after))
 
 
-def plan_windows(run: SfmRun) -> Groups:
+def plan_windows(run: SfmRun) -> list[PlannedWindow]:
     """Windows that cover every frame that is no keyframe once: the surest first, with near frames, then the keyframes around."""
     config, scene = run.config, run.scene
     rest = [frame for frame in scene.placed() if frame not in set(run.state.keyframes)]
     rest.sort(key=lambda frame: (-scene.weight(frame), frame))
-    windows: Groups = []
+    groups: list[list[int]] = []
     covered: set[int] = set()
     for frame in rest:
         if frame in covered:
             continue
         free = [other for other in rest if other not in covered and other != frame]
-        window = [frame, *_nearest(run, frame, free, config.max_neighbours)]
-        covered |= set(window)
-        windows.append(_with_anchors(run, window))
-    return [window for window in windows if window[-1] != SEPARATOR]
+        group = [frame, *_nearest(run, frame, free, config.max_neighbours)]
+        covered |= set(group)
+        groups.append(group)
+    return _planned(run, groups)
 
 
 def _nearest(run: SfmRun, frame: int, others: Sequence[int], limit: int) -> list[int]:
@@ -112,9 +111,10 @@ def _nearest(run: SfmRun, frame: int, others: Sequence[int], limit: int) -> list
     return [others[row] for row in order if apart[row] <= run.config.neighbour_radius]
 
 
-def _with_anchors(run: SfmRun, window: list[int]) -> list[int]:
-    """The window, a separator, and its anchors; none when no keyframe is near, so that others' anchors are never used."""
-    return [*window, SEPARATOR, *nearest_keyframes(run, window, run.config.max_anchors - len(window))]
+def _planned(run: SfmRun, groups: Sequence[list[int]]) -> list[PlannedWindow]:
+    """A window for each group of frames that has keyframes near it."""
+    windows = [PlannedWindow(group, nearest_keyframes(run, group, run.config.max_anchors - len(group))) for group in groups]
+    return [window for window in windows if window.anchors]
 
 
 def polish_frames(run: SfmRun) -> None:
@@ -124,29 +124,18 @@ def polish_frames(run: SfmRun) -> None:
     """
     state = run.state
     while state.plan:
-        planned = [_split(window) for window in state.plan]
-        inputs = (run.window([*anchors, *frames], anchors) for frames, anchors in planned)
+        inputs = (run.window(planned.frames, planned.anchors) for planned in state.plan)
         for answer in run.executor.map(predict, inputs):
-            frames, anchors = _split(state.plan[0])
-            aligned = run.aligned(answer, anchors)
-            before = {frame: run.scene.weight(frame) for frame in frames}
-            if aligned:
-                good = [frame for frame in frames if answer.places(frame, run.config.defer_weight)]
-                run.scene.fuse(aligned[0], good, aligned[1])
-            if len(frames) > 1:
-                doubtful = [frame for frame in frames if not (answer.keeps_map and answer.places(frame, 0.0))]
+            before = {frame: run.scene.weight(frame) for frame in answer.frames}
+            good = [frame for frame in answer.frames if answer.places(frame, run.config.defer_weight)]
+            run.fuse(answer, good, answer.anchors)
+            if len(answer.frames) > 1:
+                doubtful = [frame for frame in answer.frames if not (answer.in_map_frame and answer.places(frame, 0.0))]
                 state.unsure += [frame for frame in doubtful if run.scene.weight(frame) <= before[frame]]
             state.plan = state.plan[1:]
             run.report("polish")
             run.commit()
-        alone = [_with_anchors(run, [frame]) for frame in state.unsure]
-        state.plan, state.unsure = [window for window in alone if window[-1] != SEPARATOR], []
+        state.plan, state.unsure = _planned(run, [[frame] for frame in state.unsure]), []
         run.commit()
     state.stage = "done"
     run.commit()
-
-
-def _split(window: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Frames to polish and their anchors."""
-    at = window.index(SEPARATOR)
-    return list(window[:at]), list(window[at + 1 :])

@@ -1,4 +1,4 @@
-"""Coarse registration: group after group joins the map, the surest first; what cannot be placed waits, and is told at the end."""
+"""Coarse registration: group after group joins the map, the surest first; what cannot be placed waits for another try."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ import numpy as np
 
 from amb3r_core.errors import RegistrationError
 from amb3r_core.models.api import Draft, ReconstructionModel, RefinableModel
-from amb3r_core.pipelines.mapping.alignment import Alignment
+from amb3r_core.pipelines.mapping.alignment import WindowAlignment
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, refined_or_draft
 from amb3r_core.pipelines.mapping.windows import Window, WindowInput, predict, to_window, unplaced
 from amb3r_core.pipelines.sfm.retrieval import similarities
@@ -20,7 +20,6 @@ from amb3r_core.scene.arrays import Float64
 class Tries:
     """One group of frames, shown beside several keyframe clusters in turn."""
 
-    frames: tuple[int, ...]
     windows: tuple[WindowInput, ...]
     hopeless_margin: float
     arbitration: ArbitrationConfig
@@ -35,14 +34,14 @@ def run_tries(model: ReconstructionModel, tries: Tries) -> list[Window]:
     answers: list[Window] = []
     for window in tries.windows:
         draft, quick = _first_look(model, window)
-        weights = dict(zip(quick.frames, quick.frame_weight.tolist(), strict=True))
-        if best and all(weights[frame] <= best[frame] - tries.hopeless_margin for frame in tries.frames):
+        weights = quick.weight_by_view
+        if best and all(weights[frame] <= best[frame] - tries.hopeless_margin for frame in window.frames):
             continue
-        best = {frame: max(weights[frame], best.get(frame, 0.0)) for frame in tries.frames}
+        best = {frame: max(weights[frame], best.get(frame, 0.0)) for frame in window.frames}
         if draft is not None and isinstance(model, RefinableModel):
             quick = refined_or_draft(model, draft, window, tries.arbitration)
         answers.append(quick)
-        if quick.keeps_map and all(quick.places(frame, 0.0) for frame in tries.frames):
+        if quick.in_map_frame and all(quick.places(frame, 0.0) for frame in quick.frames):
             break
     return answers
 
@@ -63,9 +62,8 @@ class Placement:
     """A frame's best aligned answer: the window it comes from and its weight there."""
 
     window: Window
-    alignment: Alignment
+    alignment: WindowAlignment
     weight: float
-    anchors: tuple[int, ...]
     anchor_weight: float
     """The largest weight of a keyframe in that window."""
 
@@ -110,7 +108,7 @@ def _place_next(run: SfmRun) -> None:
     inputs = (_tries(run, k, np.argsort(near[k], kind="stable")[: config.n_tries * factor].tolist()) for k in ranked)
     seen: list[Candidate] = []
     for k, windows in zip(ranked, run.executor.map(run_tries, inputs), strict=False):
-        candidate = Candidate(k, best_placements(run, windows, state.clusters[k]))
+        candidate = Candidate(k, best_placements(run, windows))
         seen.append(candidate)
         frames = state.clusters[k]
         if len(candidate.placements) == len(frames) and all(_is_settled(run, p) for p in candidate.placements.values()):
@@ -121,8 +119,8 @@ def _place_next(run: SfmRun) -> None:
 
 
 def _is_settled(run: SfmRun, placement: Placement) -> bool:
-    """Whether no rival need be asked: the frame is sure, or stands among keyframes that kept their place in the map."""
-    return placement.window.keeps_map or placement.weight > run.config.accept_weight
+    """Whether no rival need be asked: the frame is sure, or was placed among keyframes whose poses the model kept."""
+    return placement.window.in_map_frame or placement.weight > run.config.accept_weight
 
 
 def cluster_distances(run: SfmRun) -> Float64:
@@ -137,28 +135,26 @@ def cluster_distances(run: SfmRun) -> Float64:
 def _tries(run: SfmRun, index: int, keyframe_clusters: Sequence[int]) -> Tries:
     frames = run.state.clusters[index]
     known = [run.state.keyframe_clusters[k] for k in keyframe_clusters]
-    windows = tuple(run.window([*anchors, *frames], anchors) for anchors in known)
+    windows = tuple(run.window(frames, anchors) for anchors in known)
     return Tries(
-        frames=tuple(frames),
         windows=windows,
         hopeless_margin=run.config.hopeless_margin,
         arbitration=run.config.arbitration,
     )
 
 
-def best_placements(run: SfmRun, windows: Sequence[Window], frames: Sequence[int]) -> dict[int, Placement]:
+def best_placements(run: SfmRun, windows: Sequence[Window]) -> dict[int, Placement]:
     """For each frame, its surest answer among the windows that can be aligned with the map."""
     best: dict[int, Placement] = {}
     for window in windows:
-        anchors = [frame for frame in window.frames if frame not in frames]
-        aligned = run.aligned(window, anchors)
+        aligned = run.align(window, window.anchors)
         if aligned is None:
             continue
-        weights = dict(zip(window.frames, window.frame_weight.tolist(), strict=True))
-        surest = max(weights[anchor] for anchor in anchors)
-        for row, frame in enumerate(window.frames):
-            if frame in frames and window.registered[row] and (frame not in best or weights[frame] > best[frame].weight):
-                best[frame] = Placement(aligned[0], aligned[1], weights[frame], tuple(anchors), surest)
+        weights = window.weight_by_view
+        surest = max(weights[anchor] for anchor in window.anchors)
+        for frame in window.frames:
+            if window.places(frame, 0.0) and (frame not in best or weights[frame] > best[frame].weight):
+                best[frame] = Placement(aligned[0], aligned[1], weights[frame], surest)
     return best
 
 
@@ -199,8 +195,8 @@ def fuse_placements(run: SfmRun, placements: dict[int, Placement]) -> None:
         by_window.setdefault(id(placement.window), []).append(frame)
     for frames in by_window.values():
         placement = placements[frames[0]]
-        weights = dict(zip(placement.window.frames, placement.window.frame_weight.tolist(), strict=True))
-        surer = [anchor for anchor in placement.anchors if weights[anchor] > run.scene.weight(anchor)]
+        weights = placement.window.weight_by_view
+        surer = [anchor for anchor in placement.window.anchors if weights[anchor] > run.scene.weight(anchor)]
         run.scene.fuse(placement.window, [*surer, *frames], placement.alignment)
 
 
@@ -213,10 +209,10 @@ def place_leftovers(run: SfmRun) -> None:
         frame = state.deferred[int(np.argmin(near.min(axis=1)))]
         k = state.deferred.index(frame)
         known = [state.keyframe_clusters[int(place)] for place in np.argsort(near[k], kind="stable")]
-        inputs = (run.window([*anchors, frame], anchors) for anchors in known)
+        inputs = (run.window([frame], anchors) for anchors in known)
         best: dict[int, Placement] = {}
         for window in run.executor.map(predict, inputs):
-            found = best_placements(run, [window], [frame])
+            found = best_placements(run, [window])
             if frame in found and (frame not in best or found[frame].weight > best[frame].weight):
                 best = found
             if best and _is_settled(run, best[frame]):

@@ -10,7 +10,7 @@ import numpy as np
 
 from amb3r_core.compute.arrays import float64_array
 from amb3r_core.models.api import DescribesImages, ReconstructionModel
-from amb3r_core.pipelines.mapping.store import FrameShelf
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.mapping.windows import Bools
 from amb3r_core.progress import Monitor, silent, track
 from amb3r_core.scene.arrays import Float64, UInt8
@@ -22,16 +22,16 @@ CELLS = 4
 ORIENTATIONS = 8
 
 
-def describe_frames(model: ReconstructionModel, shelf: FrameShelf, frames: Sequence[int], monitor: Monitor = silent) -> Float64:
+def describe_frames(model: ReconstructionModel, store: FrameStore, frames: Sequence[int], monitor: Monitor = silent) -> Float64:
     """Unit descriptors (N, C): the model's own where it has some, else those of small pictures."""
     rows: list[Float64] = []
     starts = range(0, len(frames), BATCH)
     for start in track(starts, monitor, stage="compare images", total=len(starts)):
         chunk = frames[start : start + BATCH]
         if isinstance(model, DescribesImages):
-            rows.append(float64_array(model.describe(shelf.input(chunk).batch())))
+            rows.append(float64_array(model.describe(store.window(chunk).batch())))
         else:
-            rows.append(np.array([describe_picture(shelf.rgb(frame), shelf.valid(frame)) for frame in chunk]))
+            rows.append(np.array([describe_picture(store.rgb(frame), store.valid(frame)) for frame in chunk]))
     return unit_rows(np.concatenate(rows))
 
 
@@ -54,8 +54,8 @@ def describe_picture(rgb: UInt8, valid: Bools) -> Float64:
     values = np.where(valid[..., None], rgb, 0).astype(np.float64) / 255.0
     grey = values.mean(axis=-1)
     thumbnail = pooled(grey, THUMBNAIL).ravel()
-    colours = np.concatenate([pooled(values[..., c] - grey, CELLS).ravel() for c in range(3)])
-    parts = [thumbnail - thumbnail.mean(), colours, np.sqrt(np.maximum(_edge_histograms(grey), 0.0))]
+    colors = np.concatenate([pooled(values[..., c] - grey, CELLS).ravel() for c in range(3)])
+    parts = [thumbnail - thumbnail.mean(), colors, np.sqrt(np.maximum(_edge_histograms(grey), 0.0))]
     return np.concatenate([unit_rows(part[None])[0] for part in parts])
 
 

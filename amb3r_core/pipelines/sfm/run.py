@@ -6,22 +6,21 @@ names, so that the order in which they come does not matter. No training, no opt
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from amb3r_core._version import __version__
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import FrameList, natural_key
 from amb3r_core.models.api import InputSpec, ReconstructionModel
-from amb3r_core.pipelines.mapping.scene_map import SceneMap
-from amb3r_core.pipelines.mapping.store import DenseStore, FrameShelf, Journal
-from amb3r_core.pipelines.mapping.to_reconstruction import Finish, finish
+from amb3r_core.pipelines.mapping.records import RecordFolder
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.one_shot import check_view_count
 from amb3r_core.pipelines.sfm.executor import Executor, InProcess
 from amb3r_core.pipelines.sfm.refine import polish_frames, refine_keyframes
 from amb3r_core.pipelines.sfm.register import place_leftovers, register_clusters
 from amb3r_core.pipelines.sfm.seed import score_clusters, start_map
-from amb3r_core.pipelines.sfm.state import SfmConfig, SfmRun, SfmState, Stage
+from amb3r_core.pipelines.sfm.state import SfmConfig, SfmRun, Stage
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.reconstruction import Reconstruction
 
@@ -44,22 +43,15 @@ def run_sfm(
     check_view_count(model, min(len(frames), 2))
     config = fitted(config or SfmConfig(), model.input_spec)
     order = sorted(range(len(frames)), key=lambda i: (natural_key(frames[i].name), frames[i].name))
-    run = _open(model, FrameList(tuple(frames[i] for i in order)), work, config, executor or InProcess(model), monitor)
-    for stage, steps in STEPS.items():
-        if run.state.stage == stage:
-            for step in steps:
-                step(run)
+    ordered = FrameList(tuple(frames[i] for i in order))
     place = {original: row for row, original in enumerate(order)}
-    facts = Finish(
-        model=model,
-        pipeline="sfm",
-        version=__version__,
-        frames=[place[i] for i in range(len(frames))],
-        keyframes=frozenset(run.state.keyframes),
-        reasons=dict.fromkeys(range(len(frames)), "the model could not relate it to the other views"),
-        config=asdict(config),
-    )
-    return finish(run.scene, run.shelf, facts, work, monitor)
+    with closing(open_run(model, ordered, work, config, executor or InProcess(model), monitor)) as run:
+        for stage, steps in STEPS.items():
+            if run.state.stage == stage:
+                for step in steps:
+                    step(run)
+        reasons = dict.fromkeys(range(len(frames)), "the model could not relate it to the other views")
+        return run.finish([place[i] for i in range(len(frames))], reasons)
 
 
 STEPS: dict[Stage, tuple[Callable[[SfmRun], None], ...]] = {
@@ -91,27 +83,11 @@ def fitted(config: SfmConfig, spec: InputSpec) -> SfmConfig:
     )
 
 
-def _open(
+def open_run(
     model: ReconstructionModel, frames: FrameList, work: Path, config: SfmConfig, executor: Executor, monitor: Monitor
 ) -> SfmRun:
-    shelf = FrameShelf(work, model.input_spec, is_ordered=False)
+    """The run of these frames, where the journal in `work` left it."""
+    store = FrameStore(RecordFolder(work), model.input_spec, is_ordered=False)
     for frame in frames:
-        shelf.add(frame)
-    scene = SceneMap(DenseStore(work, shelf.layout.grid), config.map)
-    names = [frame.name for frame in frames]
-    key = {"sfm": asdict(config), "model": model.name, "version": __version__, "frames": names}
-    journal, state = Journal(work, key), SfmState()
-    saved = journal.load()
-    if saved is not None:
-        scene.restore(saved)
-        state = SfmState.restored(saved)
-    return SfmRun(
-        model=model,
-        executor=executor,
-        shelf=shelf,
-        scene=scene,
-        journal=journal,
-        config=config,
-        monitor=monitor,
-        state=state,
-    )
+        store.add(frame)
+    return SfmRun(model, store, config, executor, monitor)

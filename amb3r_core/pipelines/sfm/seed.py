@@ -18,11 +18,11 @@ def score_clusters(run: SfmRun) -> None:
     """Groups the images and runs each group once, to see how sure the model is of every frame in it."""
     state, config = run.state, run.config
     if not state.clusters:
-        state.descriptors = describe_frames(run.model, run.shelf, range(len(run.shelf.frames)), run.monitor)
+        state.descriptors = describe_frames(run.model, run.store, range(len(run.store.frames)), run.monitor)
         state.clusters = cluster_images(similarities(state.descriptors), config.images, config.seed)
         run.commit()
     n_run = _clusters_scored(state.clusters, len(state.scores))
-    inputs = (run.shelf.input(cluster) for cluster in state.clusters[n_run:])
+    inputs = (run.store.window(cluster) for cluster in state.clusters[n_run:])
     for weights, focal_px in run.executor.map(first_sight, inputs):
         state.scores += weights
         state.focal_px += focal_px
@@ -32,8 +32,8 @@ def score_clusters(run: SfmRun) -> None:
 
 def first_sight(model: ReconstructionModel, window: WindowInput) -> tuple[list[float], list[float]]:
     """Mean weight and focal length (grid pixels) of each frame; 0 where it is not placed, or the window is too small."""
-    nothing = [0.0] * len(window.frames)
-    if len(window.frames) < model.input_spec.min_views:
+    nothing = [0.0] * len(window.views)
+    if len(window.views) < model.input_spec.min_views:
         return nothing, nothing
     answer = predict(model, window)
     focal_px = np.where(answer.registered, answer.intrinsics[:, 0, 0], 0.0)
@@ -103,15 +103,15 @@ def seed_order(clusters: Groups, weights: dict[int, float], similarity: Float64,
 def focal_stretch(run: SfmRun, focal_px: dict[int, float]) -> dict[int, float]:
     """How many times longer or shorter each frame's focal length is than the median of its lens; 1 for frames without one.
 
-    A group seen from nearly one place leaves the focal length open, and what it tells of depth is stretched with it.
+    A group seen from nearly one place leaves the focal length open, and its depth is stretched with it.
     """
     by_lens: dict[object, list[float]] = {}
     for frame, value in focal_px.items():
         if value > 0:
-            by_lens.setdefault(lens_of(run.shelf.frames[frame]), []).append(value)
+            by_lens.setdefault(lens_of(run.store.frames[frame]), []).append(value)
     usual = {lens: float(np.median(values)) for lens, values in by_lens.items()}
     return {
-        frame: float(np.exp(abs(np.log(value / usual[lens_of(run.shelf.frames[frame])])))) if value > 0 else 1.0
+        frame: float(np.exp(abs(np.log(value / usual[lens_of(run.store.frames[frame])])))) if value > 0 else 1.0
         for frame, value in focal_px.items()
     }
 
@@ -128,7 +128,7 @@ def _begin_with(run: SfmRun, cluster: list[int]) -> list[int]:
     The answer whose first view is surest is the reference; it counts once.
     """
     orders = [[first, *(frame for frame in cluster if frame != first)] for first in cluster]
-    windows = list(run.executor.map(predict, (run.shelf.input(order) for order in orders)))
+    windows = list(run.executor.map(predict, (run.store.window(order) for order in orders)))
     usable = [window for window in windows if window.registered[0] and window.registered.sum() > 1]
     if not usable:
         return []
@@ -137,18 +137,12 @@ def _begin_with(run: SfmRun, cluster: list[int]) -> list[int]:
     good = _sure_frames(reference, run.config.isolated_weight)
     if len(good) < 2:
         return []
-    run.scene.start(reference.selected(reference.rows(good)))
+    run.scene.start(reference.select(good))
     for window in others:
-        _fuse_answer(run, window, good)
+        run.fuse(window, good, good)
     run.state.keyframes = [reference.frames[0]]
     run.add_keyframes(good)
     return good
-
-
-def _fuse_answer(run: SfmRun, window: Window, frames: Sequence[int]) -> None:
-    aligned = run.aligned(window, frames)
-    if aligned:
-        run.scene.fuse(aligned[0], frames, aligned[1])
 
 
 def _sure_frames(window: Window, limit: float) -> list[int]:

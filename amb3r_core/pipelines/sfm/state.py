@@ -6,15 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from amb3r_core.errors import AlignmentError
 from amb3r_core.models.api import ReconstructionModel
-from amb3r_core.pipelines.mapping.alignment import Alignment
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig
-from amb3r_core.pipelines.mapping.keyframes import distances, select_keyframes
-from amb3r_core.pipelines.mapping.priors import tell
-from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
-from amb3r_core.pipelines.mapping.store import FrameShelf, Journal, Record, whole_numbers
-from amb3r_core.pipelines.mapping.windows import Window, WindowInput
+from amb3r_core.pipelines.mapping.keyframes import distances
+from amb3r_core.pipelines.mapping.scene_map import MapConfig
+from amb3r_core.pipelines.mapping.session import MapSession
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.sfm.clusters import Groups, ImageClusterConfig, KeyframeClusterConfig, cluster_keyframes
 from amb3r_core.pipelines.sfm.executor import Executor
 from amb3r_core.progress import Monitor, Progress
@@ -22,7 +19,6 @@ from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.geometry import pose_distance
 
 Stage = Literal["score", "register", "leftovers", "refine", "polish", "done"]
-STAGES: tuple[Stage, ...] = ("score", "register", "leftovers", "refine", "polish", "done")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +61,16 @@ class SfmConfig:
     map: MapConfig = field(default_factory=MapConfig)
 
 
+@dataclass(frozen=True)
+class PlannedWindow:
+    """A window of the last pass."""
+
+    frames: list[int]
+    """To be polished."""
+    anchors: list[int]
+    """The keyframes near them."""
+
+
 @dataclass
 class SfmState:
     """Frames are indices in the order of their names. The first frame of an image cluster is its head."""
@@ -87,119 +93,39 @@ class SfmState:
     keyframe_clusters: Groups = field(default_factory=list[list[int]])
     visited: list[int] = field(default_factory=list[int])
     queue: list[int] = field(default_factory=list[int])
-    stood: Float64 = field(default_factory=lambda: np.zeros((0, 4, 4)))
+    poses_before: Float64 = field(default_factory=lambda: np.zeros((0, 4, 4)))
     """Poses (K, 4, 4) of the keyframes before the global pass."""
-    plan: Groups = field(default_factory=list[list[int]])
-    """Windows of the last pass, as far as they are not done: frames to polish, then -1, then anchors."""
+    plan: list[PlannedWindow] = field(default_factory=list[PlannedWindow])
+    """Windows of the last pass, as far as they are not done."""
     unsure: list[int] = field(default_factory=list[int])
     """Frames that the last pass did not make surer; each gets a window of its own."""
 
-    def record(self) -> Record:
-        """For the journal."""
-        numbers = [STAGES.index(self.stage), self.last_deferred, self.n_rounds, self.n_clusters, self.n_committed]
-        return {
-            "sfm_numbers": np.array(numbers, dtype=np.int64),
-            "descriptors": self.descriptors,
-            "clusters": _flat(self.clusters),
-            "scores": np.array(self.scores, dtype=np.float64),
-            "focal_px": np.array(self.focal_px, dtype=np.float64),
-            "deferred": np.array(self.deferred, dtype=np.int64),
-            "keyframes": np.array(self.keyframes, dtype=np.int64),
-            "keyframe_clusters": _flat(self.keyframe_clusters),
-            "visited": np.array(self.visited, dtype=np.int64),
-            "queue": np.array(self.queue, dtype=np.int64),
-            "stood": self.stood,
-            "plan": _flat(self.plan),
-            "unsure": np.array(self.unsure, dtype=np.int64),
-        }
 
-    @staticmethod
-    def restored(record: Record) -> "SfmState":
-        """The state of a record."""
-        stage, last_deferred, n_rounds, n_clusters, n_committed = whole_numbers(record["sfm_numbers"])
-        return SfmState(
-            stage=STAGES[stage],
-            descriptors=record["descriptors"].astype(np.float64),
-            clusters=_groups(record["clusters"]),
-            scores=[float(score) for score in record["scores"].astype(np.float64)],
-            focal_px=[float(value) for value in record["focal_px"].astype(np.float64)],
-            deferred=whole_numbers(record["deferred"]),
-            last_deferred=last_deferred,
-            n_rounds=n_rounds,
-            n_clusters=n_clusters,
-            n_committed=n_committed,
-            keyframes=whole_numbers(record["keyframes"]),
-            keyframe_clusters=_groups(record["keyframe_clusters"]),
-            visited=whole_numbers(record["visited"]),
-            queue=whole_numbers(record["queue"]),
-            stood=record["stood"].astype(np.float64),
-            plan=_groups(record["plan"]),
-            unsure=whole_numbers(record["unsure"]),
-        )
+class SfmRun(MapSession[SfmState]):
+    """Everything the steps share: the session over the map, and where the model's calls run."""
 
-
-def _flat(groups: Groups) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
-    """All groups in one array, each after its length."""
-    return np.array([number for group in groups for number in (len(group), *group)], dtype=np.int64)
-
-
-def _groups(values: "np.ndarray[tuple[int, ...], np.dtype[np.generic]]") -> Groups:
-    numbers, groups = whole_numbers(values), list[list[int]]()
-    while numbers:
-        size = numbers[0]
-        groups.append(numbers[1 : 1 + size])
-        numbers = numbers[1 + size :]
-    return groups
-
-
-@dataclass
-class SfmRun:
-    """Everything the steps share."""
-
-    model: ReconstructionModel
-    executor: Executor
-    shelf: FrameShelf
-    scene: SceneMap
-    journal: Journal
-    config: SfmConfig
-    monitor: Monitor
-    state: SfmState
-
-    def commit(self) -> None:
-        """Writes the state down; a killed run goes on from here."""
-        record = {**self.scene.record(), **self.state.record()}
-        self.journal.save(record)
-        self.scene.committed(record)
+    def __init__(
+        self, model: ReconstructionModel, store: FrameStore, config: SfmConfig, executor: Executor, monitor: Monitor
+    ) -> None:
+        key = {"frames": [frame.name for frame in store.frames]}
+        super().__init__(model, store, config, SfmState(), pipeline="sfm", key=key, monitor=monitor)
+        self.config, self.executor = config, executor
+        self.open()
 
     def report(self, stage: str) -> None:
         """Tells the monitor how many frames are placed."""
-        self.monitor(Progress(stage=stage, done=len(self.scene.placed()), total=len(self.shelf.frames)))
-
-    def window(self, frames: Sequence[int], anchors: Sequence[int]) -> WindowInput:
-        """What a model is shown of these frames, some of them anchors whose place in the map it is told."""
-        return tell(self.shelf.input(frames), self.scene, anchors)
-
-    def aligned(self, window: Window, anchors: Sequence[int]) -> tuple[Window, Alignment] | None:
-        """The window in the map's frame and unit, or None when it shares too little with the anchors."""
-        try:
-            alignment = self.scene.align(window, anchors)
-        except AlignmentError:
-            return None
-        return alignment.apply(window), alignment
+        self.monitor(Progress(stage=stage, done=len(self.scene.placed()), total=len(self.store.frames)))
 
     def add_keyframes(self, frames: Sequence[int]) -> None:
-        """Makes keyframes of those placed frames that stand far from all others, and groups all keyframes anew."""
+        """Makes keyframes of those placed frames that are far from all others, and groups all keyframes anew."""
         candidates = [frame for frame in frames if self.scene.is_placed(frame) and frame not in self.state.keyframes]
-        weights = np.array([self.scene.weight(frame) for frame in candidates])
-        existing = self.scene.poses(self.state.keyframes)
-        poses = self.scene.poses(candidates)
-        self.state.keyframes += select_keyframes(candidates, poses, weights, existing, self.config.keyframe_spacing)
+        self.state.keyframes += self.new_keyframes(candidates, self.state.keyframes)
         self._group_keyframes()
 
     def _group_keyframes(self) -> None:
         """One group as long as the keyframes are few and near, else groups by pose.
 
-        A single keyframe has no baseline to tell the size of anything: the placed frames farthest from it join it.
+        A single keyframe has no baseline to fix the size of anything: the placed frames farthest from it join it.
         """
         keyframes, config = self.state.keyframes, self.config.keyframes
         if len(keyframes) == 1:

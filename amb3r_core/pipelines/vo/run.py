@@ -5,82 +5,27 @@ brought onto the map by what it says of the keyframes, and fused in. Far-spread 
 made, which brings old places back into the window and closes loops. No training, no optimisation.
 """
 
-import logging
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from amb3r_core._version import __version__
-from amb3r_core.errors import AlignmentError, InputError
 from amb3r_core.inputs.images import Frame, FrameList
-from amb3r_core.models.api import InputSpec, ReconstructionModel
-from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, infer
-from amb3r_core.pipelines.mapping.keyframes import ResampleConfig, needs_resampling, resample, select_keyframes
-from amb3r_core.pipelines.mapping.priors import tell
-from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
-from amb3r_core.pipelines.mapping.store import (
-    DenseStore,
-    FrameShelf,
-    Journal,
-    Record,
-    names_of_bytes,
-    names_to_bytes,
-    whole_numbers,
-)
-from amb3r_core.pipelines.mapping.to_reconstruction import Finish, cameras_only, finish
+from amb3r_core.models.api import ReconstructionModel
+from amb3r_core.pipelines.mapping.arbitration import infer
+from amb3r_core.pipelines.mapping.keyframes import needs_resampling, resample
+from amb3r_core.pipelines.mapping.records import RecordFolder
+from amb3r_core.pipelines.mapping.scene_map import SceneMap
+from amb3r_core.pipelines.mapping.session import MapSession
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.mapping.windows import Window
 from amb3r_core.pipelines.one_shot import check_view_count
+from amb3r_core.pipelines.vo.state import VoConfig, VoState
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.geometry import pose_distance
 from amb3r_core.scene.reconstruction import Reconstruction
-
-MIN_WINDOW = 4
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class VoConfig:
-    """Published values; distances in map units (one unit: median depth of the first window)."""
-
-    first_window: int = 20
-    """Frames that are seen together before there is a map."""
-    patience: int = 4
-    """While the first window holds no second keyframe, it waits and spreads over twice as many frames, up to this many times its
-    size. Ours: from views that hardly differ, a model that triangulates finds neither depth nor focal length."""
-    map_every: int = 8
-    """New frames of every further window."""
-    keyframe_spacing: float = 0.15
-    """A keyframe is farther than this from all others: 27 degrees, or 0.15 units."""
-    min_frame_weight: float = 0.05
-    """Frames with a smaller mean weight (c - 1) / c are not placed. Ours, after the SfM's isolated frames."""
-    resample: ResampleConfig = field(default_factory=ResampleConfig)
-    arbitration: ArbitrationConfig = field(default_factory=ArbitrationConfig)
-    map: MapConfig = field(default_factory=MapConfig)
-
-    def fitted(self, spec: InputSpec) -> "VoConfig":
-        """The same with windows that the model can take. Raises `InputError` when even the smallest are too large."""
-        limit = spec.max_views
-        if not limit or limit >= max(self.first_window, self.resample.max_active + self.map_every):
-            return self
-        if limit < MIN_WINDOW:
-            raise InputError(
-                f"visual odometry needs windows of {MIN_WINDOW} views, but the model takes {limit} at once: "
-                "try a smaller `long_side`",
-                option="long_side",
-            )
-        n_active = max(min(self.resample.n_active, limit // 2), 2)
-        return replace(
-            self,
-            first_window=min(self.first_window, limit),
-            map_every=min(self.map_every, limit - n_active),
-            resample=replace(self.resample, n_active=n_active, max_active=n_active),
-        )
 
 
 @dataclass(frozen=True)
@@ -95,69 +40,26 @@ class VisualOdometry:
         """A session that takes frames as they come.
 
         work: folder for dense maps and journal; a session started again with the same folder, model, settings and frames goes on
-        where the first one stopped. None: a temporary folder, removed with the session. n_frames: how many
-        will come, 0 if unknown.
+        where the first one stopped. None: a temporary folder, removed with the session and its scenes. n_frames: how many will
+        come, 0 if unknown.
         """
         return VoSession(model, self.config.fitted(model.input_spec), work, n_frames, monitor)
-
-
-@dataclass
-class VoState:
-    """Where a session stands; everything but the map. Frames are indices in the order they were fed."""
-
-    n_mapped: int = 0
-    """Frames that have been through a window or are `pending`."""
-    pending: list[int] = field(default_factory=list[int])
-    """Frames that the first window passed over, to be mapped next."""
-    keyframes: list[int] = field(default_factory=list[int])
-    active: list[int] = field(default_factory=list[int])
-    lost: list[int] = field(default_factory=list[int])
-    """Not placed yet, to be tried again at the end."""
-    given_up: list[int] = field(default_factory=list[int])
-
-    def record(self) -> Record:
-        """For the journal."""
-        return {
-            "n_mapped": np.array(self.n_mapped),
-            "pending": np.array(self.pending, dtype=np.int64),
-            "keyframes": np.array(self.keyframes, dtype=np.int64),
-            "active": np.array(self.active, dtype=np.int64),
-            "lost": np.array(self.lost, dtype=np.int64),
-            "given_up": np.array(self.given_up, dtype=np.int64),
-        }
-
-    @staticmethod
-    def restored(record: Record) -> "VoState":
-        """The state of a record."""
-        return VoState(
-            n_mapped=int(record["n_mapped"].astype(np.int64)),
-            pending=whole_numbers(record["pending"]),
-            keyframes=whole_numbers(record["keyframes"]),
-            active=whole_numbers(record["active"]),
-            lost=whole_numbers(record["lost"]),
-            given_up=whole_numbers(record["given_up"]),
-        )
 
 
 class VoSession:
     """One run of visual odometry: feed frames, look at snapshots, finish."""
 
     def __init__(self, model: ReconstructionModel, config: VoConfig, work: Path | None, n_frames: int, monitor: Monitor) -> None:
-        self._folder = work or Path(tempfile.mkdtemp(prefix="amb3r-vo-"))
-        if work is None:
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._model, self._config, self._monitor, self._n_frames = model, config, monitor, n_frames
-        self._shelf = FrameShelf(self._folder, model.input_spec, is_ordered=True)
-        self._journal = Journal(self._folder, {"vo": asdict(config), "model": model.name, "version": __version__})
-        self._map: SceneMap | None = None
-        self._state = VoState()
+        store = FrameStore(RecordFolder(work), model.input_spec, is_ordered=True)
+        self._session = MapSession(model, store, config, VoState(), pipeline="vo", monitor=monitor)
+        self._config, self._n_frames = config, n_frames
         self._opening = config.first_window
         """Frames to wait for before the next try to start a map."""
 
     @property
     def n_fed(self) -> int:
         """Frames fed so far."""
-        return len(self._shelf.frames)
+        return len(self._session.store.frames)
 
     @property
     def n_mapped(self) -> int:
@@ -175,41 +77,45 @@ class VoSession:
         After a resumption, feed all frames from the first on: those that were mapped before are only looked up.
         """
         for frame in frames:
-            self._shelf.add(frame)
+            self._session.store.add(frame)
             if self.n_fed >= self._config.first_window:
-                self._open()
-            while self._map is not None and self.n_fed - self._state.n_mapped >= self._window_size:
+                self._session.open()
+            while self._session.is_open and self.n_fed - self._state.n_mapped >= self._window_size:
                 self._step(self._state.n_mapped + self._window_size)
 
     def snapshot(self) -> Reconstruction:
         """The camera path so far, without dense maps; no views before the first window is full."""
-        return cameras_only(self._map, self._shelf, self._facts())
+        return self._session.snapshot(range(self.n_mapped), self._reasons())
 
     def finish(self) -> Reconstruction:
         """The whole scene: maps what is left, tries lost frames once more, and puts everything into one unit.
 
         Raises `RegistrationError` when no frame could be placed.
         """
-        check_view_count(self._model, min(self.n_fed, self._config.first_window))
-        scene = self._open()
+        check_view_count(self._session.model, min(self.n_fed, self._config.first_window))
+        self._session.open()
         self._catch_up()
         if self._state.n_mapped < self.n_fed:
             self._step(self.n_fed, is_last=True)
         while self._state.lost:
             self._try_again(self._state.lost[: self._config.map_every])
-        return finish(scene, self._shelf, self._facts(), self._folder, self._monitor)
+        return self._session.finish(range(self.n_mapped), self._reasons())
+
+    def close(self) -> None:
+        """Closes the session's files, so that its folder may be moved or removed; scenes that it has given stay as they are."""
+        self._session.close()
+
+    @property
+    def _state(self) -> VoState:
+        return self._session.state
 
     @property
     def _window_size(self) -> int:
         return self._config.map_every if self._state.keyframes else self._opening
 
-    def _open(self) -> SceneMap:
-        """The map; the one of the journal, if there is one."""
-        if self._map is None:
-            store = DenseStore(self._folder, self._shelf.layout.grid)
-            self._map = SceneMap(store, self._config.map)
-            self._resume(self._map)
-        return self._map
+    @property
+    def _scene(self) -> SceneMap:
+        return self._session.scene
 
     def _step(self, end: int, *, is_last: bool = False) -> None:
         """Maps the frames up to `end` and commits. is_last: no more will come."""
@@ -231,7 +137,7 @@ class VoSession:
         window = self._infer(frames, [])
         placed = self._good(window, frames)
         may_wait = not is_last and len(waiting) < self._config.patience * size
-        if placed and may_wait and not self._moves(window.selected(window.rows(placed))):
+        if placed and may_wait and not self._moves(window.select(placed)):
             self._opening = 2 * len(waiting)
             return
         if placed:
@@ -249,9 +155,9 @@ class VoSession:
 
     def _begin(self, window: Window, placed: Sequence[int]) -> None:
         """Starts the map; the first placed frame is the first keyframe."""
-        self._open().start(window.selected(window.rows(placed)))
+        self._scene.start(window.select(placed))
         self._state.keyframes = [placed[0]]
-        self._state.keyframes += self._new_keyframes(list(placed[1:]), self._state.keyframes)
+        self._state.keyframes += self._session.new_keyframes(list(placed[1:]), self._state.keyframes)
         self._state.active = self._resampled(list(self._state.keyframes))
 
     def _catch_up(self) -> None:
@@ -271,9 +177,9 @@ class VoSession:
         """
         placed = self._place(new, self._state.active)
         if not placed:
-            recent = [frame for frame in self._open().placed() if frame < new[0]][-self._config.resample.n_active :]
+            recent = [frame for frame in self._scene.placed() if frame < new[0]][-self._config.resample.n_active :]
             placed = self._place(new, recent)
-        added = self._new_keyframes([frame for frame in placed if frame not in self._state.keyframes], self._state.active)
+        added = self._session.new_keyframes([frame for frame in placed if frame not in self._state.keyframes], self._state.active)
         if added:
             self._state.keyframes += added
             self._state.active = self._resampled([*self._state.active, *added])
@@ -281,41 +187,25 @@ class VoSession:
 
     def _place(self, new: Sequence[int], anchors: Sequence[int]) -> list[int]:
         """The new frames that one window places beside these keyframes; none when the window does not fit the map."""
-        scene = self._open()
-        window = self._infer([*anchors, *new], anchors)
+        window = self._infer(new, anchors)
         placed = self._good(window, new)
-        try:
-            alignment = scene.align(window, anchors)
-        except AlignmentError as error:
-            log.info("frames %d to %d: %s", new[0], new[-1], error)
-            return []
-        log.debug("frames %d to %d: the map and the window differ by %.3f", new[0], new[-1], alignment.relative_error)
-        scene.fuse(alignment.apply(window), [*anchors, *placed], alignment)
-        return placed
+        return placed if self._session.fuse(window, [*anchors, *placed], anchors) else []
 
     def _resampled(self, active: list[int]) -> list[int]:
         """The active keyframes of the next window: these, unless they are too many or too far apart."""
-        scene, config, keyframes = self._open(), self._config.resample, self._state.keyframes
+        scene, config, keyframes = self._scene, self._config.resample, self._state.keyframes
         if not needs_resampling(scene.poses(active), active.index(max(active)), config):
             return active
         return resample(keyframes, scene.poses(keyframes), keyframes.index(max(keyframes)), config)
 
     def _infer(self, frames: Sequence[int], anchors: Sequence[int]) -> Window:
-        self._monitor(
-            Progress(stage="visual odometry", done=self._state.n_mapped, total=max(self._n_frames, self._state.n_mapped))
-        )
-        scene = self._open()
-        window = tell(self._shelf.input(frames), scene, anchors)
-        return infer(self._model, window, scene.anchors(anchors), self._config.arbitration, self._monitor)
+        session = self._session
+        session.monitor(Progress(stage="visual odometry", done=self.n_mapped, total=max(self._n_frames, self.n_mapped)))
+        window = session.window(frames, anchors)
+        return infer(session.model, window, session.scene.anchors(anchors), self._config.arbitration, session.monitor)
 
     def _good(self, window: Window, frames: Sequence[int]) -> list[int]:
         return [frame for frame in frames if window.places(frame, self._config.min_frame_weight)]
-
-    def _new_keyframes(self, candidates: list[int], existing: Sequence[int]) -> list[int]:
-        scene = self._open()
-        weights = np.array([scene.weight(frame) for frame in candidates])
-        poses, known = scene.poses(candidates), scene.poses(existing)
-        return select_keyframes(candidates, poses, weights, known, self._config.keyframe_spacing)
 
     def _try_again(self, frames: list[int]) -> None:
         """A second window for frames that were lost, and one for each alone where that places none."""
@@ -333,34 +223,12 @@ class VoSession:
         anchors = sorted(self._state.keyframes, key=lambda frame: (abs(frame - middle), frame))
         return self._place(frames, anchors[: self._config.resample.n_active]) if anchors else []
 
-    def _facts(self) -> Finish:
+    def _reasons(self) -> dict[int, str]:
         state = self._state
-        return Finish(
-            model=self._model,
-            pipeline="vo",
-            version=__version__,
-            frames=range(self._state.n_mapped),
-            keyframes=frozenset(self._state.keyframes),
-            reasons=dict.fromkeys((*state.lost, *state.given_up), "the model could not relate it to the keyframes"),
-            config=asdict(self._config),
-        )
+        return dict.fromkeys((*state.lost, *state.given_up), "the model could not relate it to the keyframes")
 
     def _commit(self) -> None:
-        scene = self._open()
-        record = {**scene.record(), **self._state.record()}
-        record["names"] = names_to_bytes([frame.name for frame in self._shelf.frames[: self._state.n_mapped]])
-        self._journal.save(record)
-        scene.committed(record)
-
-    def _resume(self, scene: SceneMap) -> None:
-        record = self._journal.load()
-        if record is None:
-            return
-        fed = [frame.name for frame in self._shelf.frames]
-        if any(name != known for name, known in zip(fed, names_of_bytes(record["names"]), strict=False)):
-            raise InputError(f"{self._folder} holds a run of other frames; give an empty work folder")
-        scene.restore(record)
-        self._state = VoState.restored(record)
+        self._session.commit(self._state.n_mapped)
 
 
 def evenly_spread(frames: Sequence[int], limit: int) -> list[int]:
@@ -374,5 +242,6 @@ def run_vo(
 ) -> Reconstruction:
     """The scene of an ordered set of frames; goes on from what `work` holds of an earlier run."""
     session = VisualOdometry(config or VoConfig()).start(model, work=work, n_frames=len(frames), monitor=monitor)
-    session.feed(frames)
-    return session.finish()
+    with closing(session):
+        session.feed(frames)
+        return session.finish()

@@ -5,7 +5,7 @@ import pytest
 
 from amb3r_core.errors import AlignmentError
 from amb3r_core.pipelines.mapping.alignment import AlignmentConfig, Anchor, align, match_points, robust_scale, weighted_median
-from amb3r_core.pipelines.mapping.store import DenseMaps
+from amb3r_core.pipelines.mapping.store import FrameDepth
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import Sim3
 from tests.pipelines.windows_of_truth import moved_by, true_window
@@ -15,7 +15,7 @@ CONFIG = AlignmentConfig()
 
 def anchors_of(window):
     return [
-        Anchor(frame, DenseMaps(window.depth[row], window.weight[row]), window.cam_to_world[row], window.intrinsics[row])
+        Anchor(frame, FrameDepth(window.depth[row], window.weight[row]), window.cam_to_world[row], window.intrinsics[row])
         for row, frame in enumerate(window.frames)
     ]
 
@@ -75,7 +75,7 @@ def test_a_window_without_registered_anchors_is_refused():
 def test_anchors_without_common_depth_are_refused():
     truth = true_window(range(3))
     dark = [
-        Anchor(a.frame, DenseMaps(np.zeros_like(a.maps.depth), a.maps.weight), a.cam_to_world, a.intrinsics)
+        Anchor(a.frame, FrameDepth(np.zeros_like(a.maps.depth), a.maps.weight), a.cam_to_world, a.intrinsics)
         for a in anchors_of(truth)
     ]
     with pytest.raises(AlignmentError, match="share 0 points"):

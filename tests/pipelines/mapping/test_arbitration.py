@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, blended, choose, infer
-from amb3r_core.pipelines.mapping.store import FrameShelf
+from amb3r_core.pipelines.mapping.records import RecordFolder
+from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.scene.geometry import Sim3
 from tests.pipelines.fake_model import FakeModel, FakeRefinableModel
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes
@@ -29,25 +30,25 @@ def stretched(window, amount):
 
 
 @pytest.fixture
-def shelf(tmp_path):
+def store(tmp_path):
     scene = BoxScene(room_boxes(), orbit_path(80))
-    shelf = FrameShelf(tmp_path, FakeModel(scene).input_spec, is_ordered=True)
+    store = FrameStore(RecordFolder(tmp_path), FakeModel(scene).input_spec, is_ordered=True)
     for frame in scene.frames():
-        shelf.add(frame)
-    return scene, shelf
+        store.add(frame)
+    return scene, store
 
 
-def test_a_sure_draft_needs_no_back_end(shelf):
-    scene, frames = shelf
+def test_a_sure_draft_needs_no_back_end(store):
+    scene, frames = store
     model = FakeRefinableModel(scene, draft_confidence=6.0)
-    infer(model, frames.input(FOUR), [], CONFIG)
+    infer(model, frames.window(FOUR), [], CONFIG)
     assert model.n_refined == 0
 
 
-def test_an_unsure_draft_is_refined(shelf):
-    scene, frames = shelf
+def test_an_unsure_draft_is_refined(store):
+    scene, frames = store
     model = FakeRefinableModel(scene, draft_confidence=1.6)
-    infer(model, frames.input(FOUR), [], CONFIG)
+    infer(model, frames.window(FOUR), [], CONFIG)
     assert model.n_refined == 1
 
 

@@ -5,19 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap, fuse_maps
-from amb3r_core.pipelines.mapping.store import DenseMaps, DenseStore
+from amb3r_core.pipelines.mapping.store import DenseStore, FrameDepth
 from amb3r_core.scene.geometry import Sim3
 from amb3r_core.scene.lens import simple_radial
 from tests.pipelines.windows_of_truth import moved_by, true_window
 
 
 def flat(depth, weight):
-    return DenseMaps(np.full((2, 2), depth, dtype=np.float32), np.full((2, 2), weight, dtype=np.float32))
+    return FrameDepth(np.full((2, 2), depth, dtype=np.float32), np.full((2, 2), weight, dtype=np.float32))
 
 
 def empty_map(folder, config=None):
-    return SceneMap(DenseStore(folder, (24, 32)), config or MapConfig())
+    return SceneMap(DenseStore(RecordFolder(folder), (24, 32)), config or MapConfig())
 
 
 def test_depth_is_weighted_by_confidence_and_count():
@@ -70,8 +71,8 @@ def test_what_is_measured_against_the_map_replaces_what_was_before_and_the_rest_
     scene.fuse(replace(better, cam_to_world=poses, intrinsics=longer), [2], alignment)
     assert scene.pose(2)[0, 3] == pytest.approx(before + 0.05, abs=0.01)
     assert scene.intrinsics(2)[0, 0] == pytest.approx(1.1 * focal_px, rel=0.01)
-    told = replace(better, cam_to_world=poses, intrinsics=longer, keeps_map=True)
-    scene.fuse(told, [1, 2], alignment)
+    measured = replace(better, cam_to_world=poses, intrinsics=longer, in_map_frame=True)
+    scene.fuse(measured, [1, 2], alignment)
     np.testing.assert_array_equal(scene.pose(2), poses[2])
     np.testing.assert_array_equal(scene.intrinsics(2), longer[2])
     assert scene.intrinsics(1)[0, 0] == pytest.approx(focal_px), "an anchor's camera is left alone"
@@ -103,10 +104,10 @@ def test_a_map_is_restored_as_it_was_recorded(tmp_path):
     scene.start(window)
     record = scene.record()
     scene.committed(record)
-    scene.fuse(window.selected([0, 1]), [0, 1], scene.align(window, [0, 1]))
+    scene.fuse(window.select([0, 1]), [0, 1], scene.align(window, [0, 1]))
     again = empty_map(tmp_path)
     again.restore(record)
     assert again.placed() == list(range(70))
     assert [again.lens(frame) for frame in range(70)] == list(window.lenses)
-    np.testing.assert_array_equal(again.poses(range(70)), record["poses"])
+    np.testing.assert_array_equal(again.poses(range(70)), record.table.poses)
     assert np.median(again.maps(0).depth) == pytest.approx(np.median(window.depth[0]) / np.median(window.depth), rel=1e-5)

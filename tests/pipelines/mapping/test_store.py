@@ -1,29 +1,22 @@
-"""Frames on disk and the journal."""
+"""Frames on disk."""
 
 import numpy as np
 import pytest
 
 from amb3r_core.inputs.images import frames_from_arrays
 from amb3r_core.models.api import InputSpec
-from amb3r_core.pipelines.mapping.store import (
-    MAX_WEIGHT,
-    DenseMaps,
-    DenseStore,
-    FrameShelf,
-    Journal,
-    names_of_bytes,
-    names_to_bytes,
-)
+from amb3r_core.pipelines.mapping.records import RecordFolder
+from amb3r_core.pipelines.mapping.store import MAX_WEIGHT, DenseStore, FrameDepth, FrameStore
 
 GRID = (4, 6)
 
 
 def maps(value, weight=0.5):
-    return DenseMaps(np.full(GRID, value, dtype=np.float32), np.full(GRID, weight, dtype=np.float32))
+    return FrameDepth(np.full(GRID, value, dtype=np.float32), np.full(GRID, weight, dtype=np.float32))
 
 
 def test_what_was_written_is_read(tmp_path):
-    store = DenseStore(tmp_path, GRID)
+    store = DenseStore(RecordFolder(tmp_path), GRID)
     store.write(7, maps(2.5, 0.25))
     assert (store.read(7).depth == 2.5).all()
     assert (store.read(7).weight == 0.25).all()
@@ -31,53 +24,30 @@ def test_what_was_written_is_read(tmp_path):
 
 
 def test_a_weight_never_becomes_one(tmp_path):
-    store = DenseStore(tmp_path, GRID)
+    store = DenseStore(RecordFolder(tmp_path), GRID)
     store.write(0, maps(1.0, 0.99999))
     assert store.read(0).weight.max() < 1.0
     assert store.read(0).weight.max() == pytest.approx(MAX_WEIGHT, abs=1e-3)
 
 
 def test_a_killed_step_leaves_the_committed_maps(tmp_path):
-    store = DenseStore(tmp_path, GRID)
+    store = DenseStore(RecordFolder(tmp_path), GRID)
     store.write(0, maps(1.0))
     slots = store.slots()
     store.commit(slots)
     store.write(0, maps(2.0))
     store.write(0, maps(3.0))
     assert (store.read(0).depth == 3.0).all()
-    again = DenseStore(tmp_path, GRID)
+    again = DenseStore(RecordFolder(tmp_path), GRID)
     again.commit(slots)
     assert (again.read(0).depth == 1.0).all()
 
 
-def test_the_journal_gives_back_its_last_state(tmp_path):
-    journal = Journal(tmp_path, {"a": 1})
-    assert journal.load() is None
-    journal.save({"x": np.arange(3), "names": np.array(["a.png", "ä.png"])})
-    journal.save({"x": np.arange(4), "names": np.array([], dtype=np.str_)})
-    record = Journal(tmp_path, {"a": 1}).load()
-    assert record is not None
-    assert record["x"].tolist() == [0, 1, 2, 3]
-
-
-def test_names_survive_the_journal(tmp_path):
-    names = ["a.png", "ä b.png", "c\nd.png"]
-    Journal(tmp_path, {}).save({"names": names_to_bytes(names)})
-    record = Journal(tmp_path, {}).load()
-    assert record is not None
-    assert names_of_bytes(record["names"]) == names
-
-
-def test_the_journal_of_other_settings_is_not_taken_up(tmp_path):
-    Journal(tmp_path, {"a": 1}).save({"x": np.arange(3)})
-    assert Journal(tmp_path, {"a": 2}).load() is None
-
-
 def test_frames_in_memory_move_to_disk_and_are_decoded_once_for_the_grid(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (12, 16, 3), dtype=np.uint8)
-    shelf = FrameShelf(tmp_path, InputSpec(long_side_px=16), is_ordered=True)
-    shelf.add(frames_from_arrays([image])[0])
-    batch = shelf.input([0]).batch()
-    assert (shelf.frames[0].decode() == image).all()
-    assert (shelf.rgb(0) == image).all()
+    store = FrameStore(RecordFolder(tmp_path), InputSpec(long_side_px=16), is_ordered=True)
+    store.add(frames_from_arrays([image])[0])
+    batch = store.window([0]).batch()
+    assert (store.frames[0].decode() == image).all()
+    assert (store.rgb(0) == image).all()
     np.testing.assert_array_equal(batch.pixels[0].permute(1, 2, 0).numpy(), image.astype(np.float32) / 255.0)

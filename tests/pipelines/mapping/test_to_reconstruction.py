@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import AlignmentError
+from amb3r_core.pipelines.mapping.records import RecordFolder
 from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap
 from amb3r_core.pipelines.mapping.store import DenseStore
 from amb3r_core.pipelines.mapping.to_reconstruction import combine_scales, similarity_of_poses
@@ -20,7 +21,7 @@ MODEL = FakeModel(BoxScene(room_boxes(), orbit_path(4)))
 
 @pytest.fixture
 def scene(tmp_path):
-    return SceneMap(DenseStore(tmp_path, (24, 32)), MapConfig())
+    return SceneMap(DenseStore(RecordFolder(tmp_path), (24, 32)), MapConfig())
 
 
 def test_one_wild_window_does_not_move_the_metre(scene):

@@ -6,7 +6,7 @@ import pytest
 from amb3r_core.pipelines.mapping.windows import predict
 from amb3r_core.pipelines.sfm import run as sfm
 from amb3r_core.pipelines.sfm.executor import InProcess
-from amb3r_core.pipelines.sfm.refine import carry_others, refine_keyframes
+from amb3r_core.pipelines.sfm.refine import propagate_to_others, refine_keyframes
 from amb3r_core.pipelines.sfm.state import SfmConfig, SfmRun
 from amb3r_core.progress import silent
 from amb3r_core.scene.conventions import rigid
@@ -18,13 +18,13 @@ ARC = BoxScene(room_boxes(), orbit_path(8, turns=0.25), image_width=32)
 
 
 def opened(model: FakeModel, folder) -> SfmRun:
-    return sfm._open(model, ARC.frames(), folder, SfmConfig(), InProcess(model), silent)
+    return sfm.open_run(model, ARC.frames(), folder, SfmConfig(), InProcess(model), silent)
 
 
 def misplaced(model: FakeModel, folder) -> SfmRun:
-    """A run at its global pass whose keyframes stand where a model with 20 % noise saw them."""
+    """A run at its global pass whose keyframes are where a model with 20 % noise saw them."""
     run = opened(model, folder)
-    run.scene.start(predict(FakeModel(ARC, noise=0.2, long_side_px=32), run.shelf.input(range(8))))
+    run.scene.start(predict(FakeModel(ARC, noise=0.2, long_side_px=32), run.store.window(range(8))))
     run.state.keyframes = list(range(8))
     run.state.stage = "refine"
     return run
@@ -40,7 +40,7 @@ def error(run: SfmRun) -> float:
 
 @pytest.mark.parametrize("kind", [FakeDescribingModel, FakeObedientModel])
 def test_keyframes_find_better_poses_together(kind: type[FakeModel], tmp_path):
-    """A model that keeps the poses it is told would leave all of them where they are, were it told them."""
+    """A model that keeps pose priors would leave all of them where they are, were there priors."""
     run = misplaced(kind(ARC, long_side_px=32), tmp_path)
     before = error(run)
     refine_keyframes(run)
@@ -51,25 +51,25 @@ def test_keyframes_find_better_poses_together(kind: type[FakeModel], tmp_path):
 
 def test_the_other_frames_go_along_with_the_keyframes_beside_them(tmp_path):
     run = opened(FakeModel(ARC, long_side_px=32), tmp_path)
-    run.scene.start(predict(run.model, run.shelf.input(range(8))))
+    run.scene.start(predict(run.model, run.store.window(range(8))))
     true = run.scene.poses(range(8)).copy()
     run.state.keyframes = [0, 7]
     move = rigid(about(np.array([0.0, 1.0, 0.0]), 0.1), np.array([0.3, 0.0, 0.0]))
-    run.scene.carry(range(8), move @ true)
-    run.state.stood = run.scene.poses([0, 7])
-    run.scene.carry([0, 7], true[[0, 7]])
-    carry_others(run)
+    run.scene.set_poses(range(8), move @ true)
+    run.state.poses_before = run.scene.poses([0, 7])
+    run.scene.set_poses([0, 7], true[[0, 7]])
+    propagate_to_others(run)
     np.testing.assert_allclose(run.scene.poses(range(8)), true, atol=1e-9)
 
 
 def test_a_frame_goes_with_the_nearer_of_two_keyframes_that_part(tmp_path):
     run = opened(FakeModel(ARC, long_side_px=32), tmp_path)
-    run.scene.start(predict(run.model, run.shelf.input(range(8))))
+    run.scene.start(predict(run.model, run.store.window(range(8))))
     before = run.scene.poses(range(8)).copy()
     run.state.keyframes = [0, 7]
-    run.state.stood = before[[0, 7]]
-    run.scene.carry([7], rigid(np.eye(3), np.array([0.2, 0.0, 0.0])) @ before[[7]])
-    carry_others(run)
+    run.state.poses_before = before[[0, 7]]
+    run.scene.set_poses([7], rigid(np.eye(3), np.array([0.2, 0.0, 0.0])) @ before[[7]])
+    propagate_to_others(run)
     shifts = run.scene.poses(range(8))[:, 0, 3] - before[:, 0, 3]
     assert shifts[0] == 0.0
     assert (np.diff(shifts) > 0).all()

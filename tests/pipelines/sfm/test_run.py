@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError, RegistrationError
+from amb3r_core.pipelines.mapping.codec import decode, encode
 from amb3r_core.pipelines.sfm.clusters import ImageClusterConfig
 from amb3r_core.pipelines.sfm.run import run_sfm
 from amb3r_core.pipelines.sfm.seed import split_isolated
-from amb3r_core.pipelines.sfm.state import SfmConfig, SfmState
+from amb3r_core.pipelines.sfm.state import PlannedWindow, SfmConfig, SfmState
 from amb3r_core.scene.geometry import umeyama
 from tests.paths import shared_scene
 from tests.pipelines.fake_model import FakeDescribingModel, FakeModel, FakePickyModel, FakeRefinableModel
@@ -130,15 +131,15 @@ def test_the_state_survives_its_record():
         clusters=[[2, 0], [1]],
         scores=[0.5],
         focal_px=[300.0],
-        plan=[[4, -1, 2, 3]],
+        plan=[PlannedWindow([4], [2, 3])],
         visited=[1, 2],
         n_rounds=2,
         last_deferred=5,
-        stood=np.arange(32.0).reshape(2, 4, 4),
+        poses_before=np.arange(32.0).reshape(2, 4, 4),
     )
-    again, arrays = SfmState.restored(state.record()), {"descriptors": None, "stood": None}
+    again, arrays = decode("state", SfmState, encode("state", state)), {"descriptors": None, "poses_before": None}
     np.testing.assert_array_equal(again.descriptors, state.descriptors)
-    np.testing.assert_array_equal(again.stood, state.stood)
+    np.testing.assert_array_equal(again.poses_before, state.poses_before)
     assert {**vars(again), **arrays} == {**vars(state), **arrays}
 
 

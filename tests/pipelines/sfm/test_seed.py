@@ -33,7 +33,7 @@ class FakeStretchingModel(FakeDescribingModel):
 
 def started(tmp_path, config: SfmConfig, misread: frozenset[str]) -> SfmRun:
     model = FakeStretchingModel(ARC, long_side_px=32, misread=misread)
-    run = sfm._open(model, ARC.frames(), tmp_path, config, InProcess(model), silent)
+    run = sfm.open_run(model, ARC.frames(), tmp_path, config, InProcess(model), silent)
     score_clusters(run)
     start_map(run)
     return run

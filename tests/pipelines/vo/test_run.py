@@ -7,7 +7,8 @@ import pytest
 
 from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.inputs.images import frames_from_arrays
-from amb3r_core.pipelines.vo.run import VisualOdometry, VoConfig, run_vo
+from amb3r_core.pipelines.vo.run import VisualOdometry, run_vo
+from amb3r_core.pipelines.vo.state import VoConfig
 from amb3r_core.progress import Cancelled
 from tests.paths import shared_scene
 from tests.pipelines.fake_model import FakeModel, FakeObedientModel, FakePickyModel, FakeRefinableModel, FakeStoppingModel
