@@ -23,8 +23,12 @@ lint: $(TEST_ENV)/.ready
 imports: $(TEST_ENV)/.ready
 	PYTHONPATH=.:plugins/nerfstudio:plugins/open3d:plugins/blender $(TEST_ENV)/bin/lint-imports
 
+# Once for each system that the core runs on: what one of them lacks is unknown there.
 types: $(TEST_ENV)/.ready
-	$(TEST_ENV)/bin/pyright --pythonpath $(TEST_ENV)/bin/python
+	for platform in Linux Darwin Windows; do \
+		echo "pyright for $$platform" && \
+		$(TEST_ENV)/bin/pyright --pythonpath $(TEST_ENV)/bin/python --pythonplatform $$platform || exit 1; \
+	done
 
 # Lines of the core that its fast tests run. Apart from `make test`, which it would slow down by a quarter.
 coverage: $(TEST_ENV)/.ready

@@ -34,13 +34,13 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 def recorded(name: str, arguments: argparse.Namespace) -> Generator[Results]:
     """A list for the block's results, one dictionary each; written as one line when the block ends well."""
     results: Results = []
-    started, load = time.perf_counter(), load_average()
+    started, load, head = time.perf_counter(), load_average(), commit()
     yield results
     if arguments.json is None:
         return
     line = {
         "name": name,
-        "commit": commit(),
+        "commit": head,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine() | {"load_at_start": load},
         "arguments": {key: plain(value) for key, value in vars(arguments).items() if key != "json"},

@@ -33,11 +33,13 @@ COLUMNS: dict[str, tuple[float, float]] = {
     "voxel": (0.0, 0.95),
     "inputs": (1.05, 1.95),
     "export": (2.05, 3.0),
-    "compute": (0.0, 1.35),
-    "storage": (1.45, 2.2),
-    "scene_folder": (2.28, 3.0),
+    "compute": (0.0, 1.2),
+    "storage": (1.6, 2.4),
+    "scene_folder": (1.3, 3.0),
 }
 """Left and right edge of a room in its row, in columns; a room that is not named is as wide as the picture."""
+ROWS_OF_THEIR_OWN = ("scene_folder",)
+"""Rooms that share a layer with others, but are drawn a row lower, where arrows pass."""
 WIDTH, MARGIN, COLUMN = 960, 24, 304
 ROW_HEIGHT, GAP = 76, 32
 LETTER = 6.7
@@ -108,7 +110,10 @@ def layers() -> list[list[str]]:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contract = next(one for one in settings["tool"]["importlinter"]["contracts"] if one["type"] == "layers")
     rows = [[name.strip() for name in layer.split("|")] for layer in contract["layers"]]
-    return [["plugins"], [*rows[0], NAMES], *rows[1:]]
+    rows = [["plugins"], [*rows[0], NAMES], *rows[1:]]
+    apart = [[name for name in row if name in ROWS_OF_THEIR_OWN] for row in rows]
+    kept = [[name for name in row if name not in ROWS_OF_THEIR_OWN] for row in rows]
+    return [row for pair in zip(kept, apart, strict=True) for row in pair if row]
 
 
 def place(row: list[str], number: int) -> Iterator[Box]:
@@ -175,26 +180,36 @@ def drawn(box: Box) -> Iterator[str]:
 
 
 def arrow_lines(arrows: set[tuple[str, str]], rooms: dict[str, Box]) -> Iterator[str]:
-    """Every arrow straight down, where no room stands in the way and no other arrow runs."""
+    """Every arrow straight down if that is possible, else with a bend above its goal."""
     taken: list[tuple[float, float, float]] = []
     for one, other in sorted(arrows, key=lambda pair: (rooms[pair[0]].row, rooms[pair[1]].left, pair)):
         upper, lower = rooms[one], rooms[other]
         between = [box for box in rooms.values() if upper.row < box.row < lower.row]
-        low, high = max(upper.left, lower.left) + 12, min(upper.right, lower.right) - 12
-        middle = (low + high) / 2
-        choices = sorted((low + step * 6 for step in range(int((high - low) / 6) + 1)), key=lambda x: abs(x - middle))
-        free = (
-            x
-            for x in choices
-            if not any(box.left - 8 < x < box.right + 8 for box in between)
-            and not any(abs(x - used) < 18 and upper.bottom < end and start < lower.top for used, start, end in taken)
-        )
-        x = next(free, None)
+        x = free_place(max(upper.left, lower.left), min(upper.right, lower.right), upper, lower, between, taken)
+        line = f"V{lower.top - 1:.0f}"
         if x is None:
-            raise SystemExit(f"no straight way from {one} to {other}: give them other columns in COLUMNS")
+            x = free_place(upper.left, upper.right, upper, lower, between, taken)
+            end = free_place(lower.left, lower.right, upper, lower, [], taken)
+            if x is None or end is None:
+                raise SystemExit(f"no way from {one} to {other}: give them other columns in COLUMNS")
+            line = f"V{lower.top - GAP / 2:.0f} H{end:.0f} {line}"
+            taken.append((end, upper.bottom, lower.top))
         taken.append((x, upper.bottom, lower.top))
-        line = f"M{x:.0f} {upper.bottom:.0f} V{lower.top - 1:.0f}"
-        yield f'<path class="arrow" d="{line}"><title>{one} imports {other}</title></path>'
+        yield f'<path class="arrow" d="M{x:.0f} {upper.bottom:.0f} {line}"><title>{one} imports {other}</title></path>'
+
+
+def free_place(
+    left: float, right: float, upper: Box, lower: Box, between: list[Box], taken: list[tuple[float, float, float]]
+) -> float | None:
+    """Where a line may run down, nearest to the middle: no room stands there, and no other arrow runs."""
+    low, high = left + 12, right - 12
+    places = (low + step * 6 for step in range(int((high - low) / 6) + 1)) if high >= low else ()
+    for x in sorted(places, key=lambda x: abs(x - (low + high) / 2)):
+        is_blocked = any(box.left - 8 < x < box.right + 8 for box in between)
+        is_near = any(abs(x - used) < 18 and upper.bottom < end and start < lower.top for used, start, end in taken)
+        if not is_blocked and not is_near:
+            return x
+    return None
 
 
 if __name__ == "__main__":
