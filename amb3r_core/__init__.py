@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from amb3r_core.export.scene_dir import load_scene, save_scene
     from amb3r_core.jobs.api import reconstruct
     from amb3r_core.progress import Cancelled, Monitor, Progress
-    from amb3r_core.scene.camera import Letterbox, PinholeCamera
+    from amb3r_core.scene.camera import Camera, Letterbox, PinholeCamera
     from amb3r_core.scene.cloud import PointCloud
     from amb3r_core.scene.fusion import FusionConfig, fuse
+    from amb3r_core.scene.lens import Lens
     from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
 
 _HOMES = {
@@ -27,6 +28,8 @@ _HOMES = {
     "Cancelled": "progress",
     "Monitor": "progress",
     "Progress": "progress",
+    "Camera": "scene.camera",
+    "Lens": "scene.lens",
     "Letterbox": "scene.camera",
     "Dense": "scene.reconstruction",
     "PinholeCamera": "scene.camera",
@@ -39,9 +42,11 @@ _HOMES = {
 
 __all__ = [
     "Amb3rError",
+    "Camera",
     "Cancelled",
     "Dense",
     "FusionConfig",
+    "Lens",
     "Letterbox",
     "Monitor",
     "PinholeCamera",
