@@ -49,33 +49,34 @@ STAGE = "write dataset"
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetConfig:
-    """What the dataset holds.
-
-    world: "gravity" turns z up where up is known, by level surfaces or else the cameras' mean up; "first-camera" keeps the
-    reconstruction's world. intrinsics: "shared" writes one camera for all frames when all are equal. images: "reference" names
-    the photos where they are and writes no downscales.
-    mask_radius: share of half the image's diagonal inside which pixels count. confidence_masks: "write" also masks pixels that
-    have no depth or too little confidence. preview: "write" adds a picture of the points from above. eval_names: views to
-    evaluate on.
-    """
+    """What the dataset holds."""
 
     seed: SeedConfig = field(default_factory=SeedConfig)
     num_downscales: int = 3
+    """How often to halve the images, depths and masks."""
     depth: Literal["write", "omit"] = "write"
     depth_debug: bool = False
+    """Photo beside depth, to look at."""
     colmap: Literal["write", "omit"] = "write"
     world: Literal["gravity", "first-camera"] = "gravity"
+    """gravity: z is up where up is known, by level surfaces or else the cameras' mean up. first-camera: the reconstruction's."""
     intrinsics: Literal["shared", "per-frame"] = "shared"
+    """shared: one camera for all frames when all are equal."""
     images: Literal["copy", "reference"] = "copy"
+    """reference: the photos are named where they are, and not downscaled."""
     mask_radius: float = 1.0
+    """Share of half the image's diagonal inside which pixels count."""
     confidence_masks: Literal["write", "omit"] = "omit"
+    """write: pixels that have no depth or too little confidence are masked too."""
     preview: Literal["write", "omit"] = "omit"
+    """write: a picture of the points from above."""
     eval_names: frozenset[str] = frozenset()
+    """Views to evaluate on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenDataset:
-    """What was written: counts, and what is unknown in the depth."""
+    """What was written."""
 
     folder: Path
     n_frames: int
@@ -83,6 +84,7 @@ class WrittenDataset:
     n_splats: int
     has_shared_intrinsics: bool
     depth: DepthReport | None
+    """What is unknown in the depth; None without depth."""
 
 
 def write_dataset(

@@ -19,11 +19,14 @@ BLUR_LONG_SIDE_PX = 640
 
 @dataclass(frozen=True, kw_only=True)
 class FrameWishes:
-    """crop: shares cut off at top, bottom, left, right. max_frames: None keeps all. min_sharpness: 0 keeps all."""
+    """Which frames are wanted, and which part of them."""
 
     crop: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Shares cut off at top, bottom, left, right."""
     max_frames: int | None = None
+    """None keeps all."""
     min_sharpness: float = 0.0
+    """0 keeps all."""
 
     def __post_init__(self) -> None:
         top, bottom, left, right = self.crop
