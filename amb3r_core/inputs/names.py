@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from amb3r_core.storage.staging import OWN_MARKS
+from amb3r_core.storage.places import OWN_MARKS
 
 MAX_FOLDER_DEPTH = 4
 """How many folders deep photos are looked for below the folder that the user names."""
