@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import InputError
-from amb3r_core.inputs.images import Frame, FrameList
+from amb3r_core import Frame, FrameList, InputError, Reconstruction
 from amb3r_core.scene.arrays import UInt8
-from amb3r_core.scene.reconstruction import Reconstruction
 
 HELD_OUT = "eval"
 """Under which the names of held-out frames stand."""

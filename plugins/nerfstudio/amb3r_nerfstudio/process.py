@@ -7,15 +7,19 @@ from typing import Annotated, Literal
 import tyro
 from nerfstudio.process_data.base_converter_to_nerfstudio_dataset import BaseConverterToNerfstudioDataset
 
-from amb3r_core.cli.screen import print_table, watching
-from amb3r_core.cli.summary import summary_rows
-from amb3r_core.errors import InputError
-from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
-from amb3r_core.inputs.images import FrameList
-from amb3r_core.jobs.job import ReconstructionJob, reconstructed
-from amb3r_core.progress import Monitor
-from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.storage.staging import as_resource_errors, claimed
+from amb3r_core import (
+    SCENE_FILE,
+    FrameList,
+    InputError,
+    Monitor,
+    Reconstruction,
+    ReconstructionJob,
+    as_resource_errors,
+    claimed,
+    load_scene,
+    reconstructed,
+)
+from amb3r_core.cli.host import print_table, summary_rows, watching
 from amb3r_nerfstudio.dataset import DatasetConfig, WrittenDataset, write_dataset
 from amb3r_nerfstudio.equirect import perspective_crops
 from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, held_out_names, joined

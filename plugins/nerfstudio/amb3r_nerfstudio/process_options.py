@@ -6,8 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from amb3r_core.cli.flags import CORE_FLAGS, flag_of
-from amb3r_core.options import ReconstructOptions
+from amb3r_core import ReconstructOptions
+from amb3r_core.cli.host import CORE_FLAGS, flag_of
 
 
 @dataclass(frozen=True, kw_only=True)

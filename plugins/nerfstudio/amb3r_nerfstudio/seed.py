@@ -5,14 +5,11 @@ from typing import Literal
 
 import numpy as np
 
+from amb3r_core import FusionConfig, Monitor, PointCloud, Reconstruction, fuse, silent
 from amb3r_core.export.gaussians import MAX_GAUSSIANS, gaussian_vertices, normals_world
 from amb3r_core.export.ply import Vertices
-from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float32, Float64
-from amb3r_core.scene.cloud import PointCloud
-from amb3r_core.scene.fusion import FusionConfig, fuse
 from amb3r_core.scene.geometry import transform_points
-from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.thinning import VoxelThinner
 
 CLOSE_ENOUGH = 1.25

@@ -11,7 +11,7 @@ Public names are resolved on first use (PEP 562), so that importing this package
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from amb3r_core.optional import require
+from amb3r_core import require
 
 if TYPE_CHECKING:
     from amb3r_open3d.align import AlignTo, AlignToOptions, KnownDistance

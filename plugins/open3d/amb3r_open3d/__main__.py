@@ -7,10 +7,8 @@ from typing import Annotated
 
 import tyro
 
-from amb3r_core.cli.flags import flags_of
-from amb3r_core.cli.screen import ProgressStyle, exit_code, print_table, watching
-from amb3r_core.cli.values import option_values
-from amb3r_core.optional import require
+from amb3r_core import require
+from amb3r_core.cli.host import ProgressStyle, exit_code, flags_of, option_values, print_table, watching
 from amb3r_open3d.batch_options import BatchOptions, BatchOutputs
 
 DEFAULT_OPTIONS = BatchOptions()

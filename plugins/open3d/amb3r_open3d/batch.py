@@ -5,12 +5,8 @@ from pathlib import Path
 
 import open3d as o3d
 
-from amb3r_core.cli.flags import as_flags
-from amb3r_core.errors import InputError
-from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
-from amb3r_core.options import ReconstructOptions
-from amb3r_core.progress import Monitor
-from amb3r_core.storage.staging import staged_file
+from amb3r_core import SCENE_FILE, InputError, Monitor, ReconstructOptions, load_scene, staged_file
+from amb3r_core.cli.host import as_flags
 from amb3r_open3d.batch_options import BatchOptions, BatchOutputs
 from amb3r_open3d.dataset import write_dataset
 from amb3r_open3d.mesh_files import check_target

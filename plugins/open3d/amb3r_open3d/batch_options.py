@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from amb3r_core.options import ReconstructOptions
+from amb3r_core import ReconstructOptions
 
 
 @dataclass(frozen=True, kw_only=True)

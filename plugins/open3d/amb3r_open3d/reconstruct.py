@@ -6,11 +6,7 @@ from typing import Any
 
 import open3d as o3d
 
-from amb3r_core.errors import InputError
-from amb3r_core.jobs.api import reconstruct
-from amb3r_core.options import FocalAndCentre, ReconstructOptions
-from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene.reconstruction import Reconstruction, Scale
+from amb3r_core import FocalAndCentre, InputError, Monitor, Reconstruction, ReconstructOptions, Scale, reconstruct, silent
 from amb3r_open3d.cameras import core_device
 from amb3r_open3d.inputs import Images, frame_list, with_intrinsic, with_trajectory
 from amb3r_open3d.scene import Scene
