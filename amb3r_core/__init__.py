@@ -1,66 +1,153 @@
-"""Photos or a video in, a 3D scene in metres out. Public names are resolved on first use (PEP 562)."""
+"""Photos or a video in, a 3D scene in metres out. Public names are resolved on first use (PEP 562).
+
+Everything a host needs for a job is here. Beside it hosts import the pure functions of `amb3r_core.scene`, the formats of
+`amb3r_core.export`, and `amb3r_core.cli.host` for a command of their own; a contract in `pyproject.toml` holds that.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from amb3r_core._version import __version__ as __version__
-    from amb3r_core.errors import Amb3rError
+    from amb3r_core.errors import (
+        AlignmentError,
+        Amb3rError,
+        DependencyError,
+        FormatError,
+        InputError,
+        RegistrationError,
+        ResourceError,
+        WeightsError,
+    )
     from amb3r_core.export import export_scene
-    from amb3r_core.export.scene_dir import load_scene, save_scene
+    from amb3r_core.export.scene_dir import SCENE_FILE, load_cloud, load_scene, save_scene
+    from amb3r_core.inputs.exif import PhotoFacts
+    from amb3r_core.inputs.images import Frame, FrameList, frames_from_arrays, open_photos
+    from amb3r_core.inputs.ordering import looks_like_walk
+    from amb3r_core.inputs.pixels import load_rgb
+    from amb3r_core.inputs.video import is_video
     from amb3r_core.jobs.api import reconstruct
-    from amb3r_core.progress import Cancelled, Monitor, Progress
+    from amb3r_core.jobs.job import ReconstructionJob, reconstructed
+    from amb3r_core.optional import require
+    from amb3r_core.options import FocalAndCentre, GpsScale, MeasuredDistance, PosesScale, ReconstructOptions
+    from amb3r_core.progress import Cancelled, Monitor, Progress, silent, track
     from amb3r_core.scene.camera import Camera, Letterbox, PinholeCamera
     from amb3r_core.scene.cloud import PointCloud
     from amb3r_core.scene.fusion import FusionConfig, fuse
+    from amb3r_core.scene.geometry import Sim3
     from amb3r_core.scene.lens import Lens
     from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
+    from amb3r_core.storage.staging import as_resource_errors, claimed, staged_file, staged_folder
 
 _HOMES = {
     "__version__": "_version",
-    "reconstruct": "jobs.api",
+    "AlignmentError": "errors",
     "Amb3rError": "errors",
+    "DependencyError": "errors",
+    "FormatError": "errors",
+    "InputError": "errors",
+    "RegistrationError": "errors",
+    "ResourceError": "errors",
+    "WeightsError": "errors",
     "export_scene": "export",
+    "SCENE_FILE": "export.scene_dir",
+    "load_cloud": "export.scene_dir",
     "load_scene": "export.scene_dir",
     "save_scene": "export.scene_dir",
-    "FusionConfig": "scene.fusion",
-    "fuse": "scene.fusion",
+    "PhotoFacts": "inputs.exif",
+    "Frame": "inputs.images",
+    "FrameList": "inputs.images",
+    "frames_from_arrays": "inputs.images",
+    "open_photos": "inputs.images",
+    "looks_like_walk": "inputs.ordering",
+    "load_rgb": "inputs.pixels",
+    "is_video": "inputs.video",
+    "reconstruct": "jobs.api",
+    "ReconstructionJob": "jobs.job",
+    "reconstructed": "jobs.job",
+    "require": "optional",
+    "FocalAndCentre": "options",
+    "GpsScale": "options",
+    "MeasuredDistance": "options",
+    "PosesScale": "options",
+    "ReconstructOptions": "options",
     "Cancelled": "progress",
     "Monitor": "progress",
     "Progress": "progress",
     "Camera": "scene.camera",
     "Lens": "scene.lens",
+    "silent": "progress",
+    "track": "progress",
     "Letterbox": "scene.camera",
-    "Dense": "scene.reconstruction",
     "PinholeCamera": "scene.camera",
     "PointCloud": "scene.cloud",
+    "FusionConfig": "scene.fusion",
+    "fuse": "scene.fusion",
+    "Sim3": "scene.geometry",
+    "Dense": "scene.reconstruction",
     "Provenance": "scene.reconstruction",
     "Reconstruction": "scene.reconstruction",
     "Scale": "scene.reconstruction",
     "View": "scene.reconstruction",
+    "as_resource_errors": "storage.staging",
+    "claimed": "storage.staging",
+    "staged_file": "storage.staging",
+    "staged_folder": "storage.staging",
 }
 
 __all__ = [
+    "SCENE_FILE",
+    "AlignmentError",
     "Amb3rError",
     "Camera",
     "Cancelled",
     "Dense",
+    "DependencyError",
+    "FocalAndCentre",
+    "FormatError",
+    "Frame",
+    "FrameList",
     "FusionConfig",
+    "GpsScale",
+    "InputError",
     "Lens",
     "Letterbox",
+    "MeasuredDistance",
     "Monitor",
+    "PhotoFacts",
     "PinholeCamera",
     "PointCloud",
+    "PosesScale",
     "Progress",
     "Provenance",
+    "ReconstructOptions",
     "Reconstruction",
+    "ReconstructionJob",
+    "RegistrationError",
+    "ResourceError",
     "Scale",
+    "Sim3",
     "View",
+    "WeightsError",
+    "as_resource_errors",
+    "claimed",
     "export_scene",
+    "frames_from_arrays",
     "fuse",
+    "is_video",
+    "load_cloud",
+    "load_rgb",
     "load_scene",
+    "looks_like_walk",
+    "open_photos",
     "reconstruct",
+    "reconstructed",
+    "require",
     "save_scene",
+    "silent",
+    "staged_file",
+    "staged_folder",
+    "track",
 ]
 
 

@@ -1,4 +1,4 @@
 """The `amb3r` command: arguments to options, options to the core, results to the screen.
 
-Nothing imports it.
+Plugins' own commands import `host`; nothing else imports it.
 """

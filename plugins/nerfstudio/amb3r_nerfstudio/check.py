@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from amb3r_core.errors import FormatError, InputError
-from amb3r_core.optional import require
+from amb3r_core import FormatError, InputError, require
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.geometry import ROTATION_TOLERANCE
 

@@ -7,19 +7,11 @@ from typing import Annotated, Any, NoReturn, Union
 
 import tyro
 
-from amb3r_core.cli.flags import CORE_FLAGS, flag_of, flags_of
-from amb3r_core.cli.screen import EXIT_ERROR, exit_code
-from amb3r_core.cli.values import option_values
-from amb3r_core.errors import Amb3rError
-from amb3r_core.optional import require
+from amb3r_core import Amb3rError, require
+from amb3r_core.cli.host import CORE_FLAGS, EXIT_ERROR, exit_code, flags_of, option_values
+from amb3r_nerfstudio.process_options import PROCESS_FLAGS
 
 HOST = "nerfstudio.process_data.base_converter_to_nerfstudio_dataset"
-OWN_OPTIONS = (
-    *("data", "eval_data", "output_dir", "camera_type", "refine_intrinsics", "key_frame_distance"),
-    *("crop_factor", "min_blur_score", "confidence_masks"),
-)
-PROCESS_FLAGS = CORE_FLAGS | {name: flag_of(name) for name in OWN_OPTIONS}
-"""Flag by option that an error of `ns-process-amb3r` may name; its class is known only where Nerfstudio is installed."""
 
 
 def process() -> NoReturn:

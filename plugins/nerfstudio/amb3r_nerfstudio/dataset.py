@@ -16,17 +16,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from amb3r_core.errors import InputError
+from amb3r_core import InputError, Monitor, PointCloud, Progress, Reconstruction, silent
 from amb3r_core.export.colmap import colmap_model, no_tracks
 from amb3r_core.export.image_files import link_or_copy
 from amb3r_core.export.nerfstudio import SEED_FILE, camera_fields, seed_cloud, transforms_dict, z_up_from_world
 from amb3r_core.export.notes import comment_lines, write_json, write_sidecar
 from amb3r_core.export.ply import write_vertices
-from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import Float64
-from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.gravity import levelled
-from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.thinning import empty_cloud
 from amb3r_core.scene.tracks import visibility_tracks
 from amb3r_nerfstudio.depth_files import DepthReport, write_depths
@@ -49,33 +46,34 @@ STAGE = "write dataset"
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetConfig:
-    """What the dataset holds.
-
-    world: "gravity" turns z up where up is known, by level surfaces or else the cameras' mean up; "first-camera" keeps the
-    reconstruction's world. intrinsics: "shared" writes one camera for all frames when all are equal. images: "reference" names
-    the photos where they are and writes no downscales.
-    mask_radius: share of half the image's diagonal inside which pixels count. confidence_masks: "write" also masks pixels that
-    have no depth or too little confidence. preview: "write" adds a picture of the points from above. eval_names: views to
-    evaluate on.
-    """
+    """What the dataset holds."""
 
     seed: SeedConfig = field(default_factory=SeedConfig)
     num_downscales: int = 3
+    """How often to halve the images, depths and masks."""
     depth: Literal["write", "omit"] = "write"
     depth_debug: bool = False
+    """Photo beside depth, to look at."""
     colmap: Literal["write", "omit"] = "write"
     world: Literal["gravity", "first-camera"] = "gravity"
+    """gravity: z is up where up is known, by level surfaces or else the cameras' mean up. first-camera: the reconstruction's."""
     intrinsics: Literal["shared", "per-frame"] = "shared"
+    """shared: one camera for all frames when all are equal."""
     images: Literal["copy", "reference"] = "copy"
+    """reference: the photos are named where they are, and not downscaled."""
     mask_radius: float = 1.0
+    """Share of half the image's diagonal inside which pixels count."""
     confidence_masks: Literal["write", "omit"] = "omit"
+    """write: pixels that have no depth or too little confidence are masked too."""
     preview: Literal["write", "omit"] = "omit"
+    """write: a picture of the points from above."""
     eval_names: frozenset[str] = frozenset()
+    """Views to evaluate on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenDataset:
-    """What was written: counts, and what is unknown in the depth."""
+    """What was written."""
 
     folder: Path
     n_frames: int
@@ -83,6 +81,7 @@ class WrittenDataset:
     n_splats: int
     has_shared_intrinsics: bool
     depth: DepthReport | None
+    """What is unknown in the depth; None without depth."""
 
 
 def write_dataset(

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amb3r_core import FusionConfig, Reconstruction
 from amb3r_core.export.nerfstudio import depth_steps
 from amb3r_core.export.png import write_png
 from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.depth_maps import depth_edges
-from amb3r_core.scene.fusion import FusionConfig
-from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_nerfstudio.frame_files import FrameImage
 
 PERCENTILES = (5, 25, 50, 75, 95)

@@ -8,11 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import InputError
-from amb3r_core.inputs.exif import PhotoFacts
-from amb3r_core.inputs.images import Frame, FrameList
+from amb3r_core import Frame, FrameList, InputError, PhotoFacts, PinholeCamera
 from amb3r_core.scene.arrays import Float64, UInt8
-from amb3r_core.scene.camera import PinholeCamera
 
 RINGS: dict[int, tuple[tuple[float, int], ...]] = {8: ((0.0, 8),), 14: ((0.0, 6), (35.0, 4), (-35.0, 4))}
 """Rings of perspective images: degrees above the horizon, images around."""

@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import InputError
-from amb3r_core.inputs.images import Frame, FrameList
+from amb3r_core import Frame, FrameList, InputError, Reconstruction
 from amb3r_core.scene.arrays import UInt8
-from amb3r_core.scene.reconstruction import Reconstruction
 
 HELD_OUT = "eval"
 """Under which the names of held-out frames stand."""
@@ -19,11 +17,14 @@ BLUR_LONG_SIDE_PX = 640
 
 @dataclass(frozen=True, kw_only=True)
 class FrameWishes:
-    """crop: shares cut off at top, bottom, left, right. max_frames: None keeps all. min_sharpness: 0 keeps all."""
+    """Which frames are wanted, and which part of them."""
 
     crop: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Shares cut off at top, bottom, left, right."""
     max_frames: int | None = None
+    """None keeps all."""
     min_sharpness: float = 0.0
+    """0 keeps all."""
 
     def __post_init__(self) -> None:
         top, bottom, left, right = self.crop

@@ -11,14 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import InputError
+from amb3r_core import InputError, PinholeCamera, Reconstruction, View, load_rgb, require
 from amb3r_core.export.image_files import PlacedImage, link_or_copy, write_dense_colors
 from amb3r_core.export.nerfstudio import write_masks
 from amb3r_core.export.png import write_png
-from amb3r_core.inputs.pixels import load_rgb
-from amb3r_core.optional import require
-from amb3r_core.scene.camera import PinholeCamera
-from amb3r_core.scene.reconstruction import Reconstruction, View
 
 PLAIN_MODES = frozenset({"RGB", "L"})
 PLAIN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})

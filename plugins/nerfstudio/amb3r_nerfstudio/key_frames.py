@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core import Reconstruction
 
 
 def key_frames(reconstruction: Reconstruction, distance: float, always: frozenset[str] = frozenset()) -> Reconstruction:

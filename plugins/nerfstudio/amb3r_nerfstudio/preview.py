@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amb3r_core import PointCloud, Reconstruction
 from amb3r_core.export.png import write_png
 from amb3r_core.scene.arrays import Float64, UInt8
-from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.geometry import transform_points
-from amb3r_core.scene.reconstruction import Reconstruction
 
 PREVIEW_FILE = "preview.png"
 LONG_SIDE_PX = 1024

@@ -1,26 +1,30 @@
 """`ns-process-amb3r`: photos or a video to a Nerfstudio dataset. Imports Nerfstudio."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
 
+import tyro
 from nerfstudio.process_data.base_converter_to_nerfstudio_dataset import BaseConverterToNerfstudioDataset
 
-from amb3r_core.cli.screen import print_table, watching
-from amb3r_core.cli.summary import summary_rows
-from amb3r_core.errors import InputError
-from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
-from amb3r_core.inputs.images import FrameList
-from amb3r_core.jobs.job import ReconstructionJob, reconstructed
-from amb3r_core.options import DtypeName, FocalAndCentre, PipelineName, ReconstructOptions, ScaleFrom
-from amb3r_core.progress import Monitor
-from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.storage.staging import as_resource_errors, claimed
+from amb3r_core import (
+    SCENE_FILE,
+    FrameList,
+    InputError,
+    Monitor,
+    Reconstruction,
+    ReconstructionJob,
+    as_resource_errors,
+    claimed,
+    load_scene,
+    reconstructed,
+)
+from amb3r_core.cli.host import print_table, summary_rows, watching
 from amb3r_nerfstudio.dataset import DatasetConfig, WrittenDataset, write_dataset
 from amb3r_nerfstudio.equirect import perspective_crops
 from amb3r_nerfstudio.frame_choice import FrameWishes, chosen_frames, held_out_names, joined
 from amb3r_nerfstudio.key_frames import key_frames
+from amb3r_nerfstudio.process_options import ProcessOptions
 from amb3r_nerfstudio.publish import check_target
 from amb3r_nerfstudio.seed import SeedConfig
 
@@ -32,28 +36,10 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     Needs neither COLMAP nor ffmpeg, and takes none of their flags.
     """
 
-    model: str = "auto"
-    """auto, colmap, amb3r or vggt. auto: the best one whose weights are present, else colmap, which needs none."""
-    pipeline: PipelineName = "auto"
-    """one-shot, vo (a video, as it comes), sfm (large unordered sets); auto chooses and says why."""
-    weights: Path | None = None
-    """Checkpoint to use instead of the imported one."""
-    commercial_ok: bool = False
-    """Refuse weights whose licence does not allow commercial use."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, mps."""
+    options: Annotated[ProcessOptions, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")] = field(default_factory=ProcessOptions)
+    """All choices of `amb3r reconstruct`."""
     gpu: bool = True
     """False: the same as --device cpu."""
-    dtype: DtypeName = "auto"
-    """Number type of the network."""
-    long_side: int | None = None
-    """Longer side of the depth maps in pixels."""
-    scale_from: ScaleFrom | str = "auto"
-    """Metres from: "A,B,1.25" (photos A and B were taken 1.25 m apart), a poses file in metres, gps, none; auto: GPS if good."""
-    intrinsics: FocalAndCentre | Path | str | None = None
-    """Known camera: fx,fy,cx,cy in pixels, or a cameras file."""
-    masks: Path | None = None
-    """Folder of mask images named like the photos; 0 = ignore."""
 
     camera_type: Literal["perspective", "fisheye", "equirectangular", "pinhole", "simple_pinhole"] = "perspective"
     """equirectangular panoramas become perspective images; fisheye images have to be undistorted first."""
@@ -65,16 +51,10 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     """Write one camera for all frames where all are equal; False: one per frame always."""
     same_dimensions: bool = True
     """Accepted; images of mixed sizes always work."""
-    num_frames_target: int = 300
-    """Video: take no more frames than this."""
-    fps: float | None = None
-    """Video: frames per second to take, the sharpest of each window."""
     max_dataset_size: int = -1
     """Photos: reconstruct at most this many, evenly chosen; -1: all."""
     min_blur_score: float = 0.0
     """Leave out images whose variance of the Laplacian is below this (25 drops only smears); 0: none."""
-    random_seed: int = 0
-    """The same input, options and seed give the same dataset."""
     eval_random_seed: int | None = None
     """Accepted; frames are chosen by sharpness and evenly, not by chance."""
     key_frame_distance: float = 0.0
@@ -102,16 +82,8 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     """Also write preview.png: points and cameras from above (along z)."""
     write_colmap: bool = True
     """Also write colmap/sparse/0 with tracks."""
-    points: int = 150_000
-    """Most seed points."""
-    splats: int = 300_000
-    """Most gaussians of splat_init.ply; 0: none."""
-    voxel_size: float | None = None
-    """Edge of the voxels that thin the points, in the scene's unit; fits the pixels when not given."""
-    min_weight: float = 0.0
-    """Points and depth need at least this confidence weight, in [0, 1)."""
-    distance_quantile: float = 0.99
-    """Share of the points to keep, nearest to their cameras first."""
+    seeds: Annotated[SeedConfig, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")] = field(default_factory=SeedConfig)
+    """What a training starts from."""
     world: Literal["gravity", "first-camera"] = "gravity"
     """gravity: z is up, by level surfaces or else the cameras. first-camera: the world of the reconstruction."""
 
@@ -167,37 +139,21 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
             min_sharpness=self.min_blur_score,
         )
 
-    def _options(self) -> ReconstructOptions:
+    def _options(self) -> ProcessOptions:
         if self.camera_type == "fisheye":
             raise InputError('`camera_type="fisheye"`: fisheye images have to be undistorted to perspective ones first')
-        if not self.refine_intrinsics and self.intrinsics is None:
+        if not self.refine_intrinsics and self.options.intrinsics is None:
             raise InputError("`refine_intrinsics=False` keeps known cameras, but none are given: add `intrinsics`")
-        return ReconstructOptions(
-            model=self.model,
-            pipeline=self.pipeline,
-            device=self.device if self.gpu else "cpu",
-            dtype=self.dtype,
-            weights=self.weights,
-            commercial_ok=self.commercial_ok,
-            long_side=self.long_side,
-            masks=self.masks,
-            intrinsics=self.intrinsics,
-            scale_from=self.scale_from,
-            fps=self.fps,
-            max_frames=self.num_frames_target,
-            seed=self.random_seed,
-            images="reference" if self.skip_image_processing else "copy",
+        options = self.options.parsed()
+        return replace(
+            options,
+            device=options.device if self.gpu else "cpu",
+            images="reference" if self.skip_image_processing else options.images,
         )
 
     def _dataset_config(self, eval_names: frozenset[str]) -> DatasetConfig:
         return DatasetConfig(
-            seed=SeedConfig(
-                points=self.points,
-                splats=self.splats,
-                voxel_size=self.voxel_size,
-                min_weight=self.min_weight,
-                distance_quantile=self.distance_quantile,
-            ),
+            seed=self.seeds,
             num_downscales=self.num_downscales,
             depth="write" if self.depth or self.use_sfm_depth else "omit",
             depth_debug=self.include_depth_debug,

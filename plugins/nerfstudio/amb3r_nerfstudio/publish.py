@@ -6,10 +6,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from amb3r_core.errors import InputError
+from amb3r_core import InputError, as_resource_errors
 from amb3r_core.export.notes import SIDECAR_NAME
 from amb3r_core.storage.places import Place, checked_target
-from amb3r_core.storage.staging import as_resource_errors, staged
+from amb3r_core.storage.staging import staged
 from amb3r_core.storage.swap import tidy
 
 TRANSFORMS = "transforms.json"

@@ -5,14 +5,11 @@ from typing import Literal
 
 import numpy as np
 
+from amb3r_core import FusionConfig, Monitor, PointCloud, Reconstruction, fuse, silent
 from amb3r_core.export.gaussians import MAX_GAUSSIANS, gaussian_vertices, normals_world
 from amb3r_core.export.ply import Vertices
-from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float32, Float64
-from amb3r_core.scene.cloud import PointCloud
-from amb3r_core.scene.fusion import FusionConfig, fuse
 from amb3r_core.scene.geometry import transform_points
-from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.thinning import VoxelThinner
 
 CLOSE_ENOUGH = 1.25
@@ -22,17 +19,18 @@ GROWTH_STEPS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class SeedConfig:
-    """points: how many points are wanted. splats: how many gaussians, 0 = none. voxel_size: in scene units, None = fits.
-
-    min_weight: least confidence weight (c - 1) / c in [0, 1). distance_quantile: share of the points that is kept, nearest to
-    the camera each came from first; far points are the least certain.
-    """
+    """What a training starts from."""
 
     points: int = 150_000
+    """Most seed points."""
     splats: int = MAX_GAUSSIANS
+    """Most gaussians of splat_init.ply; 0: none."""
     voxel_size: float | None = None
+    """Edge of the voxels that thin the points, in the scene's unit; fits the pixels when not given."""
     min_weight: float = 0.0
+    """Points and depth need at least this confidence weight (c - 1) / c, in [0, 1)."""
     distance_quantile: float = 0.99
+    """Share of the points to keep, nearest to their cameras first: far points are the least certain."""
 
 
 def fused_points(

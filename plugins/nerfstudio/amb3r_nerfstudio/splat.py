@@ -27,13 +27,10 @@ def splat(
         seed: Order of the photos.
         overwrite: Replace the output.
     """
-    from amb3r_core.cli.screen import watching
-    from amb3r_core.errors import DependencyError
+    from amb3r_core import DependencyError, load_scene, require, staged_file
+    from amb3r_core.cli.host import watching
     from amb3r_core.export.notes import comment_lines
     from amb3r_core.export.ply import write_vertices
-    from amb3r_core.export.scene_dir import load_scene
-    from amb3r_core.optional import require
-    from amb3r_core.storage.staging import staged_file
 
     reconstruction = load_scene(scene)
     torch = require("torch", extra="", purpose="to refine splats")

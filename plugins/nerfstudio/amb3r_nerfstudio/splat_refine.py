@@ -9,16 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from amb3r_core.errors import InputError
+from amb3r_core import InputError, Monitor, PinholeCamera, Progress, Reconstruction, load_rgb, silent
 from amb3r_core.export.gaussians import gaussian_vertices, normals_world
 from amb3r_core.export.image_files import grid_image_camera
 from amb3r_core.export.ply import Vertices
-from amb3r_core.inputs.pixels import load_rgb
-from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.arrays import UInt8
-from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.conventions import CORNER_MINUS_CENTER
-from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_nerfstudio.seed import SeedConfig, camera_extent, evenly, fused_points
 
 Rasterization = Callable[..., tuple[Tensor, Tensor, Any]]

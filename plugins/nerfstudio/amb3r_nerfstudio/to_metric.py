@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import FormatError, InputError
+from amb3r_core import FormatError, InputError, require, staged_file
 from amb3r_core.export.gaussians import GAUSSIAN_DTYPE
 from amb3r_core.export.notes import write_json
 from amb3r_core.export.ply import Vertices, read_vertices, write_vertices
-from amb3r_core.optional import require
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.conventions import quaternion_from_rotation
 from amb3r_core.scene.geometry import ROTATION_TOLERANCE
-from amb3r_core.storage.staging import staged_file
 from amb3r_nerfstudio.spherical import turn_coefficients
 
 TRANSFORMS_FILE = "dataparser_transforms.json"

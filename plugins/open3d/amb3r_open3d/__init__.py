@@ -11,7 +11,7 @@ Public names are resolved on first use (PEP 562), so that importing this package
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from amb3r_core.optional import require
+from amb3r_core import require
 
 if TYPE_CHECKING:
     from amb3r_open3d.align import AlignTo, AlignToOptions, KnownDistance
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from amb3r_open3d.mask import MaskDepth, MaskDepthOptions
     from amb3r_open3d.mesh_files import write_mesh
     from amb3r_open3d.pictures import Rendering, can_render, render, screenshot
-    from amb3r_open3d.reconstruct import Reconstruct, ReconstructOptions
+    from amb3r_open3d.reconstruct import Reconstruct, SceneOptions
     from amb3r_open3d.refine import RefinePoses, RefinePosesOptions
     from amb3r_open3d.scene import Scene
     from amb3r_open3d.stage import Pipeline, Stage
@@ -44,11 +44,11 @@ _HOMES = {
     "MaskDepthOptions": "mask",
     "Pipeline": "stage",
     "Reconstruct": "reconstruct",
-    "ReconstructOptions": "reconstruct",
     "RefinePoses": "refine",
     "RefinePosesOptions": "refine",
     "Rendering": "pictures",
     "Scene": "scene",
+    "SceneOptions": "reconstruct",
     "Stage": "stage",
     "can_render": "pictures",
     "from_open3d": "convert",
@@ -77,11 +77,11 @@ __all__ = [
     "MaskDepthOptions",
     "Pipeline",
     "Reconstruct",
-    "ReconstructOptions",
     "RefinePoses",
     "RefinePosesOptions",
     "Rendering",
     "Scene",
+    "SceneOptions",
     "Stage",
     "can_render",
     "from_open3d",

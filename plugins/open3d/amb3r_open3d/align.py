@@ -7,11 +7,9 @@ from typing import Literal
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import AlignmentError, InputError
+from amb3r_core import AlignmentError, InputError, Reconstruction, Scale, Sim3
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.conventions import rigid
-from amb3r_core.scene.geometry import Sim3
-from amb3r_core.scene.reconstruction import Reconstruction, Scale
 from amb3r_open3d.align_clouds import align_clouds
 from amb3r_open3d.alignment import Alignment
 from amb3r_open3d.cameras import from_trajectory

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import AlignmentError
+from amb3r_core import AlignmentError, Sim3
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.conventions import skew
-from amb3r_core.scene.geometry import Sim3
 from amb3r_open3d.robust import similarity_of_points
 
 Cloud = o3d.geometry.PointCloud

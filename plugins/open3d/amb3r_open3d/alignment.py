@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amb3r_core.scene.geometry import Sim3
+from amb3r_core import Sim3
 
 
 @dataclass(frozen=True, kw_only=True)

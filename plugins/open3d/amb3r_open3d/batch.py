@@ -1,19 +1,17 @@
 """What `python -m amb3r_open3d` does: one reconstruction, and every output that was asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import open3d as o3d
 
-from amb3r_core.errors import InputError
-from amb3r_core.export.scene_dir import SCENE_FILE, load_scene
-from amb3r_core.options import ScaleFrom
-from amb3r_core.progress import Monitor
-from amb3r_core.storage.staging import staged_file
+from amb3r_core import SCENE_FILE, InputError, Monitor, ReconstructOptions, load_scene, staged_file
+from amb3r_core.cli.host import as_flags
+from amb3r_open3d.batch_options import BatchOptions, BatchOutputs
 from amb3r_open3d.dataset import write_dataset
 from amb3r_open3d.mesh_files import check_target
 from amb3r_open3d.meshing import MeshJob, make_mesh
-from amb3r_open3d.reconstruct import Reconstruct, ReconstructOptions
+from amb3r_open3d.reconstruct import Reconstruct, SceneOptions
 from amb3r_open3d.scene import Scene
 from amb3r_open3d.viewer import show
 
@@ -23,81 +21,69 @@ SPLAT_SUFFIXES = (".ply", ".splat", ".spz")
 
 @dataclass(frozen=True, kw_only=True)
 class BatchJob:
-    """The command line's choices; see `__main__.reconstruct`. Wrong or taken outputs are refused before any work."""
+    """One run of the command. Wrong or taken outputs are refused before any work."""
 
-    images: tuple[Path, ...]
-    mesh: Path | None
-    dataset: Path | None
-    splats: Path | None
-    points: Path | None
-    screenshot: Path | None
-    scene: Path | None
-    model: str
-    max_frames: int
-    scale_from: ScaleFrom | str
-    voxel_size: float | None
-    min_component: float
-    device: str
-    view: bool
-    overwrite: bool
+    inputs: tuple[Path, ...]
+    options: BatchOptions
+    outputs: BatchOutputs
 
     def __post_init__(self) -> None:
-        for path, suffixes in ((self.splats, SPLAT_SUFFIXES), (self.points, POINT_SUFFIXES)):
+        outputs = self.outputs
+        if not self.inputs:
+            raise InputError("no input was given: name a folder of photos, photo files, one video, or a scene folder")
+        if outputs.screenshot is not None and outputs.mesh is None:
+            raise InputError("`screenshot` is a picture of the mesh: give `mesh` too", option="screenshot")
+        for path, suffixes in ((outputs.splats, SPLAT_SUFFIXES), (outputs.points, POINT_SUFFIXES)):
             if path is not None and path.suffix.lower() not in suffixes:
                 raise InputError(f"{path}: wanted one of {', '.join(suffixes)}")
-        for target in filter(None, (self.splats, self.points, self.dataset, self.scene)):
-            check_target(target, overwrite=self.overwrite)
+        for target in filter(None, (outputs.splats, outputs.points, outputs.dataset, outputs.scene)):
+            check_target(target, overwrite=outputs.overwrite)
         self.mesh_job()
 
     def mesh_job(self) -> MeshJob | None:
         """The mesh to make, None when none is wanted."""
-        if self.mesh is None:
+        if self.outputs.mesh is None:
             return None
         return MeshJob(
-            output=self.mesh,
-            screenshot=self.screenshot,
-            voxel_size=self.voxel_size,
-            min_component=self.min_component,
-            device=self.device,
-            overwrite=self.overwrite,
+            output=self.outputs.mesh,
+            screenshot=self.outputs.screenshot,
+            voxel_size=self.outputs.voxel_size,
+            min_component=self.outputs.min_component,
+            device=self.options.device,
+            overwrite=self.outputs.overwrite,
         )
 
 
 def run_batch(job: BatchJob, monitor: Monitor) -> dict[str, str]:
     """Does it; rows to show."""
+    outputs = job.outputs
     scene = _scene(job, monitor)
     rows = {"views": f"{len(scene)} placed, {len(scene.reconstruction.unregistered)} not"}
-    rows["scale"] = f"{scene.reconstruction.scale.kind} ({scene.reconstruction.scale.source})"
+    rows["scale"] = f"{scene.reconstruction.scale.kind} ({as_flags(scene.reconstruction.scale.source)})"
     mesh_job = job.mesh_job()
     if mesh_job is not None:
         rows |= make_mesh(scene, mesh_job, monitor)
-    if job.dataset is not None:
-        write_dataset(scene, job.dataset, overwrite=job.overwrite)
-        rows["dataset"] = str(job.dataset)
-    if job.points is not None:
-        rows["points"] = str(_write_cloud(scene.point_cloud(normals=True), job.points, overwrite=job.overwrite))
-    if job.splats is not None:
-        rows["splats"] = str(_write_cloud(scene.to_splats(), job.splats, overwrite=job.overwrite))
-    if job.view:
+    if outputs.dataset is not None:
+        write_dataset(scene, outputs.dataset, overwrite=outputs.overwrite)
+        rows["dataset"] = str(outputs.dataset)
+    if outputs.points is not None:
+        rows["points"] = str(_write_cloud(scene.point_cloud(normals=True), outputs.points, overwrite=outputs.overwrite))
+    if outputs.splats is not None:
+        rows["splats"] = str(_write_cloud(scene.to_splats(), outputs.splats, overwrite=outputs.overwrite))
+    if outputs.view:
         show(scene)
     return rows
 
 
 def _scene(job: BatchJob, monitor: Monitor) -> Scene:
-    """The scene of the images, or the one that a folder holds already."""
-    first = job.images[0]
-    if len(job.images) == 1 and (first.name == SCENE_FILE or (first / SCENE_FILE).is_file()):
+    """The scene of the inputs, or the one that a folder holds already."""
+    first = job.inputs[0]
+    if len(job.inputs) == 1 and (first.name == SCENE_FILE or (first / SCENE_FILE).is_file()):
         return Scene(load_scene(first))
-    options = ReconstructOptions(
-        model=job.model,
-        max_frames=job.max_frames,
-        scale_from=job.scale_from,
-        device="auto" if job.device.upper().startswith("CPU") else job.device,
-        output=job.scene,
-        overwrite=job.overwrite,
-    )
-    inputs = first if len(job.images) == 1 else list(job.images)
-    return Reconstruct(options, monitor)(inputs)
+    core = {field.name: getattr(job.options, field.name) for field in fields(ReconstructOptions)}
+    core["device"] = "auto" if job.options.device.upper().startswith("CPU") else job.options.device
+    options = SceneOptions(**core, output=job.outputs.scene, overwrite=job.outputs.overwrite)
+    return Reconstruct(options, monitor)(first if len(job.inputs) == 1 else list(job.inputs))
 
 
 def _write_cloud(cloud: o3d.t.geometry.PointCloud, path: Path, *, overwrite: bool) -> Path:

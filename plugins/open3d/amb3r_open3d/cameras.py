@@ -11,12 +11,10 @@ from typing import Literal
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import InputError
+from amb3r_core import InputError, PinholeCamera, View
 from amb3r_core.scene.arrays import Float64
-from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.conventions import CORNER_MINUS_CENTER, invert
 from amb3r_core.scene.geometry import check_rigid
-from amb3r_core.scene.reconstruction import View
 
 IntrinsicUse = Literal["unproject", "tsdf", "colmap"]
 _SHIFT: dict[IntrinsicUse, float] = {"unproject": 0.0, "tsdf": CORNER_MINUS_CENTER, "colmap": CORNER_MINUS_CENTER}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import InputError
+from amb3r_core import InputError
 from amb3r_open3d.failures import EmptyMeshError
 from amb3r_open3d.stage import Stage
 from amb3r_open3d.yaml_options import YamlOptions

@@ -3,12 +3,10 @@
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import InputError
+from amb3r_core import Dense, InputError, PointCloud, Reconstruction
 from amb3r_core.scene.arrays import Float32
-from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.confidence import confidence_of_weight, weight_of_confidence
 from amb3r_core.scene.geometry import transform_points
-from amb3r_core.scene.reconstruction import Dense, Reconstruction
 
 MAX_WEIGHT = 1.0 - 1e-7
 """Weights of clouds that came from elsewhere may reach 1; no confidence does."""

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from amb3r_core.cli.screen import ProgressStyle, print_table, watching
-from amb3r_core.optional import require
+from amb3r_core import require
+from amb3r_core.cli.host import ProgressStyle, print_table, watching
 
 
 def mesh(
@@ -33,7 +33,7 @@ def mesh(
         progress: bar, json or none.
     """
     require("open3d", extra="open3d", purpose="for amb3r mesh")
-    from amb3r_core.export.scene_dir import load_scene
+    from amb3r_core import load_scene
     from amb3r_open3d.meshing import MeshJob, make_mesh
     from amb3r_open3d.scene import Scene
 

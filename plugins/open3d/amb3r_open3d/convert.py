@@ -6,13 +6,20 @@ from functools import singledispatch
 import numpy as np
 import open3d as o3d
 
-from amb3r_core._version import __version__
-from amb3r_core.errors import InputError
+from amb3r_core import (
+    Dense,
+    InputError,
+    Letterbox,
+    PinholeCamera,
+    PointCloud,
+    Provenance,
+    Reconstruction,
+    Scale,
+    Sim3,
+    View,
+    __version__,
+)
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
-from amb3r_core.scene.camera import Letterbox, PinholeCamera
-from amb3r_core.scene.cloud import PointCloud
-from amb3r_core.scene.geometry import Sim3
-from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
 from amb3r_open3d.cameras import from_intrinsic, from_parameters, from_trajectory, to_intrinsic, to_parameters
 from amb3r_open3d.clouds import from_tensor_cloud, to_tensor_cloud
 from amb3r_open3d.inputs import image_array

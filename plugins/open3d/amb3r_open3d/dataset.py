@@ -18,12 +18,9 @@ import numpy as np
 import open3d as o3d
 from PIL import Image
 
-from amb3r_core.errors import FormatError, InputError
+from amb3r_core import FormatError, InputError, PinholeCamera, Scale, staged_folder
 from amb3r_core.export.notes import provenance_record
 from amb3r_core.scene.arrays import Float32, UInt8
-from amb3r_core.scene.camera import PinholeCamera
-from amb3r_core.scene.reconstruction import Scale
-from amb3r_core.storage.staging import staged_folder
 from amb3r_open3d.cameras import to_intrinsic, to_parameters
 from amb3r_open3d.convert import scene_from_rgbd
 from amb3r_open3d.grid import automatic_voxel_size

@@ -1,6 +1,6 @@
 """The trouble that only this plugin has."""
 
-from amb3r_core.errors import Amb3rError
+from amb3r_core import Amb3rError
 
 
 class EmptyMeshError(Amb3rError):

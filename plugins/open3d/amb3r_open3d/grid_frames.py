@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import open3d as o3d
 
+from amb3r_core import PinholeCamera as Camera
 from amb3r_core.scene.arrays import Float32
-from amb3r_core.scene.camera import PinholeCamera as Camera
 from amb3r_open3d.cameras import intrinsic_matrix
 from amb3r_open3d.scene import Grid, Scene
 from amb3r_open3d.subpixel import finer_camera, finer_depth, refinement_of

@@ -9,13 +9,18 @@ from typing import Any, cast
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import InputError
-from amb3r_core.inputs.images import Frame, FrameList, frames_from_arrays, open_photos
-from amb3r_core.inputs.ordering import looks_like_walk
-from amb3r_core.inputs.video import is_video
-from amb3r_core.options import ReconstructOptions
+from amb3r_core import (
+    Frame,
+    FrameList,
+    InputError,
+    PinholeCamera,
+    ReconstructOptions,
+    frames_from_arrays,
+    is_video,
+    looks_like_walk,
+    open_photos,
+)
 from amb3r_core.scene.arrays import UInt8
-from amb3r_core.scene.camera import PinholeCamera
 from amb3r_open3d.cameras import from_intrinsic, from_trajectory
 
 PathLike = str | os.PathLike[str]

@@ -6,13 +6,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import InputError
-from amb3r_core.progress import Monitor, silent, track
+from amb3r_core import Dense, InputError, Monitor, Reconstruction, silent, track
 from amb3r_core.scene.arrays import Float32, Floats
 from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.depth_maps import depth_edges, grazing_pixels
 from amb3r_core.scene.geometry import transform_points
-from amb3r_core.scene.reconstruction import Dense, Reconstruction
 from amb3r_core.scene.visibility import DepthView, overlapping_views, sight
 from amb3r_open3d.scene import Scene
 from amb3r_open3d.stage import Stage

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import InputError
+from amb3r_core import InputError, staged_file
 from amb3r_core.export.glb import gltf_from_world, linear_colors
 from amb3r_core.export.notes import provenance_record
-from amb3r_core.storage.staging import staged_file
 from amb3r_open3d.failures import EmptyMeshError
 from amb3r_open3d.scene import Scene
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import open3d as o3d
 
-from amb3r_core.errors import InputError
-from amb3r_core.progress import Monitor, Progress, silent
+from amb3r_core import InputError, Monitor, Progress, silent
 from amb3r_open3d.clean import CleanMesh, CleanMeshOptions
 from amb3r_open3d.mask import MaskDepth, MaskDepthOptions
 from amb3r_open3d.mesh_files import MESH_SUFFIXES, check_target, write_mesh

@@ -12,12 +12,10 @@ from pathlib import Path
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import DependencyError
+from amb3r_core import DependencyError, PinholeCamera, staged_file
 from amb3r_core.export.png import write_png
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
-from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.conventions import invert
-from amb3r_core.storage.staging import staged_file
 from amb3r_open3d.cameras import intrinsic_matrix
 from amb3r_open3d.scene import Scene
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import open3d as o3d
 
+from amb3r_core import Reconstruction
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.depth_maps import normals_camera, pixel_footprint
-from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.visibility import overlapping_views
 
 PoseGraph = o3d.pipelines.registration.PoseGraph

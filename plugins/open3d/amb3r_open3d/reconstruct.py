@@ -6,12 +6,7 @@ from typing import Any
 
 import open3d as o3d
 
-from amb3r_core.errors import InputError
-from amb3r_core.jobs.api import reconstruct
-from amb3r_core.options import FocalAndCentre
-from amb3r_core.options import ReconstructOptions as CoreOptions
-from amb3r_core.progress import Monitor, silent
-from amb3r_core.scene.reconstruction import Reconstruction, Scale
+from amb3r_core import FocalAndCentre, InputError, Monitor, Reconstruction, ReconstructOptions, Scale, reconstruct, silent
 from amb3r_open3d.cameras import core_device
 from amb3r_open3d.inputs import Images, frame_list, with_intrinsic, with_trajectory
 from amb3r_open3d.scene import Scene
@@ -20,25 +15,28 @@ from amb3r_open3d.yaml_options import YamlOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconstructOptions(CoreOptions, YamlOptions):
-    """Every choice of the core (`amb3r_core.options`), with Open3D's objects where a script has them.
+class SceneOptions(ReconstructOptions, YamlOptions):
+    """Every choice of the core, with Open3D's objects where a script has them.
 
-    device: "CPU:0", "CUDA:0", an `o3d.core.Device`, or the core's names ("auto"). intrinsic: one known camera of all images.
-    trajectory: known cameras and poses, one per image; with `poses_in_metres` the scene is metric. Both count pixels from the
-    centre of the top-left one and come back unchanged. output: scene folder to keep the result in, else it stays in memory.
+    Known cameras count pixels from the centre of the top-left one and come back unchanged.
     """
 
     device: "str | o3d.core.Device" = "auto"  # pyright: ignore[reportIncompatibleVariableOverride] - turned into a str by `core`
+    """CPU:0, CUDA:0, an `o3d.core.Device`, or one of the core's names (auto)."""
     intrinsic: o3d.camera.PinholeCameraIntrinsic | None = None
+    """One known camera of all images."""
     trajectory: o3d.camera.PinholeCameraTrajectory | None = None
+    """Known cameras and poses, one per image; with `poses_in_metres` the scene is metric."""
     output: Path | str | None = None
+    """Scene folder to keep the result in, else it stays in memory."""
     overwrite: bool = False
+    """Replace a scene that is there already."""
 
-    def core(self) -> CoreOptions:
+    def core(self) -> ReconstructOptions:
         """The same choices as the core takes them."""
-        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(CoreOptions)}
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(ReconstructOptions)}
         values["device"] = core_device(self.device)
-        return CoreOptions(**values)
+        return ReconstructOptions(**values)
 
 
 class Reconstruct(Stage[Images, Scene]):
@@ -47,12 +45,12 @@ class Reconstruct(Stage[Images, Scene]):
     monitor sees progress and stops the work by raising `amb3r_core.Cancelled`. Raises `amb3r_core.Amb3rError` with a message for
     the user.
 
-    >>> Reconstruct(ReconstructOptions(device="CPU:0", model="colmap")).options.model
+    >>> Reconstruct(SceneOptions(device="CPU:0", model="colmap")).options.model
     'colmap'
     """
 
-    def __init__(self, options: ReconstructOptions | None = None, monitor: Monitor = silent) -> None:
-        self.options = options or ReconstructOptions()
+    def __init__(self, options: SceneOptions | None = None, monitor: Monitor = silent) -> None:
+        self.options = options or SceneOptions()
         self.monitor = monitor
         if self.options.intrinsic is not None and self.options.trajectory is not None:
             raise InputError("give an intrinsic or a trajectory, not both: a trajectory holds the intrinsics too")
@@ -74,7 +72,7 @@ class Reconstruct(Stage[Images, Scene]):
         scene = self(data)
         return {"result": scene, "trajectory": scene.trajectory(), "pose_graph": scene.pose_graph()}
 
-    def _for_video(self, core: CoreOptions) -> CoreOptions:
+    def _for_video(self, core: ReconstructOptions) -> ReconstructOptions:
         """The options for a video, whose frames are not known yet."""
         if self.options.trajectory is not None:
             raise InputError("a trajectory belongs to images: take the frames out of the video first")

@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import InputError
-from amb3r_core.progress import Monitor, silent, track
+from amb3r_core import InputError, Monitor, Reconstruction, silent, track
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.conventions import rigid
-from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_open3d.pose_graph import (
     PoseGraph,
     information_of,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.errors import AlignmentError
+from amb3r_core import AlignmentError, Sim3
 from amb3r_core.scene.arrays import Float64
-from amb3r_core.scene.geometry import Sim3, rotation_angle, umeyama
+from amb3r_core.scene.geometry import rotation_angle, umeyama
 
 Mask = NDArray[np.bool_]
 MAX_POSE_PAIRS = 3000

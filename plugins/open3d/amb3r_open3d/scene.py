@@ -8,14 +8,9 @@ from typing import Literal
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import InputError
+from amb3r_core import Dense, FusionConfig, InputError, PinholeCamera, PointCloud, Reconstruction, View, fuse, load_rgb
 from amb3r_core.export.gaussians import normals_world
-from amb3r_core.inputs.pixels import load_rgb
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
-from amb3r_core.scene.camera import PinholeCamera
-from amb3r_core.scene.cloud import PointCloud
-from amb3r_core.scene.fusion import FusionConfig, fuse
-from amb3r_core.scene.reconstruction import Dense, Reconstruction, View
 from amb3r_open3d.alignment import Alignment
 from amb3r_open3d.cameras import IntrinsicUse, to_intrinsic, to_trajectory
 from amb3r_open3d.clouds import all_pixels, to_legacy_cloud, to_tensor_cloud

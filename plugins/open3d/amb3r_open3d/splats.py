@@ -8,9 +8,8 @@ Attributes of the tensor cloud, all float32: positions, normals, f_dc (spherical
 import numpy as np
 import open3d as o3d
 
+from amb3r_core import PointCloud, Reconstruction
 from amb3r_core.export.gaussians import gaussian_vertices, normals_world
-from amb3r_core.scene.cloud import PointCloud
-from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.thinning import thinned
 
 _ATTRIBUTES = {

@@ -4,8 +4,8 @@ wrong by up to half a pixel's change of depth; on a finer map it is wrong by les
 
 import numpy as np
 
+from amb3r_core import PinholeCamera
 from amb3r_core.scene.arrays import Float32
-from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.depth_maps import inverse_depth
 
 REFINEMENT = 3

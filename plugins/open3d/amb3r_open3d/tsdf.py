@@ -6,8 +6,7 @@ from typing import Literal
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import InputError
-from amb3r_core.progress import Monitor, Progress, silent, track
+from amb3r_core import InputError, Monitor, Progress, silent, track
 from amb3r_open3d.cameras import open3d_device
 from amb3r_open3d.failures import EmptyMeshError
 from amb3r_open3d.grid import BLOCK_RESOLUTION, allocate, size_from_data

@@ -3,8 +3,8 @@
 import numpy as np
 import open3d as o3d
 
+from amb3r_core import PinholeCamera
 from amb3r_core.scene.arrays import Float32
-from amb3r_core.scene.camera import PinholeCamera
 from amb3r_open3d.grid_frames import DepthFrame
 
 COLOR_RANGE = 255.0

@@ -8,12 +8,8 @@ from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, ge
 import numpy as np
 import open3d as o3d
 
-from amb3r_core.errors import FormatError, InputError
-from amb3r_core.optional import require
-from amb3r_core.options import FocalAndCentre, GpsScale, MeasuredDistance, PosesScale
+from amb3r_core import FocalAndCentre, FormatError, GpsScale, InputError, MeasuredDistance, PosesScale, Sim3, require, staged_file
 from amb3r_core.scene.conventions import rigid
-from amb3r_core.scene.geometry import Sim3
-from amb3r_core.storage.staging import staged_file
 
 
 class YamlOptions:

@@ -9,7 +9,7 @@ import amb3r_open3d as a3
 
 
 def main(images: str, output: str) -> None:
-    scene = a3.Reconstruct(a3.ReconstructOptions(device="CPU:0", max_frames=60))(images)
+    scene = a3.Reconstruct(a3.SceneOptions(device="CPU:0", max_frames=60))(images)
     print(f"{len(scene)} views placed, scale: {scene.reconstruction.scale.kind}")
 
     stages = (

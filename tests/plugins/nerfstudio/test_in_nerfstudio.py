@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -282,6 +282,8 @@ def test_failures_are_one_red_line_and_not_success(tmp_path: Path):
 def test_photos_become_a_dataset_in_process(tmp_path: Path):
     """The whole way from photos, with held-out ones, on a known pair of cameras: no weights, no COLMAP binary, no ffmpeg."""
     from amb3r_nerfstudio.process import ProcessAMB3R
+    from amb3r_nerfstudio.process_options import ProcessOptions
+    from amb3r_nerfstudio.seed import SeedConfig
 
     from tests.paths import SAMPLE
 
@@ -295,9 +297,8 @@ def test_photos_become_a_dataset_in_process(tmp_path: Path):
         data=tmp_path / "train",
         output_dir=tmp_path / "out",
         eval_data=tmp_path / "eval",
-        model="colmap",
-        long_side=160,
-        points=2000,
+        options=ProcessOptions(model="colmap", long_side=160),
+        seeds=SeedConfig(points=2000),
         crop_factor=(0.0, 0.1, 0.0, 0.0),
     ).main()
     document = json.loads((tmp_path / "out" / "transforms.json").read_text())
@@ -319,3 +320,59 @@ def test_wishes_that_contradict_each_other_are_refused(tmp_path: Path):
         replace(plain, camera_type="fisheye").main()
     with pytest.raises(InputError, match="add `intrinsics`"):
         replace(plain, refine_intrinsics=False).main()
+
+
+def test_the_command_takes_every_option_of_the_core(tmp_path: Path):
+    import tyro
+    from amb3r_nerfstudio.process import ProcessAMB3R
+    from amb3r_nerfstudio.process_options import PROCESS_FLAGS, ProcessOptions
+
+    from amb3r_core.cli.values import option_values
+    from amb3r_core.options import FocalAndCentre, GpsScale, ReconstructOptions
+
+    shown = run_main("process-data", "amb3r", "--help").stdout
+    for field in fields(ReconstructOptions):
+        assert PROCESS_FLAGS[field.name] in shown, field.name
+    for flag in ("--num-frames-target", "--random-seed", "--fps", "--points", "--min-weight", "--gpu", "--crop-factor"):
+        assert flag in shown, flag
+    words = [
+        "--data",
+        "photos",
+        "--output-dir",
+        "out",
+        "--num-frames-target",
+        "7",
+        "--random-seed",
+        "3",
+        "--no-backend",
+        "--no-resume",
+        "--skip-bad",
+    ]
+    words += [
+        "--scale-from",
+        "gps",
+        "--intrinsics",
+        "1,2,3,4",
+        "--poses",
+        "poses.txt",
+        "--order",
+        "video",
+        "--points",
+        "9",
+        "--no-gpu",
+    ]
+    asked = tyro.cli(ProcessAMB3R, args=words, registry=option_values())
+    assert asked.seeds.points == 9
+    assert asked.options == ProcessOptions(
+        max_frames=7,
+        seed=3,
+        backend=False,
+        resume=False,
+        skip_bad=True,
+        scale_from=GpsScale(),
+        intrinsics=FocalAndCentre(fx=1, fy=2, cx=3, cy=4),
+        poses=Path("poses.txt"),
+        order="video",
+    )
+    assert asked._options().device == "cpu"
+    assert set(PROCESS_FLAGS) <= {field.name for field in (*fields(ProcessAMB3R), *fields(ReconstructOptions))}

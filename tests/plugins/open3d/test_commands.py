@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import amb3r_open3d as a3
@@ -13,8 +14,10 @@ from amb3r_open3d.__main__ import run as run_module
 from amb3r_open3d.scene import Scene
 
 from amb3r_core import save_scene
+from amb3r_core.cli.flags import CORE_FLAGS
 from amb3r_core.cli.main import run
 from amb3r_core.cli.plugin_commands import plugin_commands
+from amb3r_core.options import ReconstructOptions
 from tests.fakes import fake_room
 from tests.paths import ROOT
 
@@ -74,6 +77,19 @@ def test_the_module_writes_everything_that_is_asked_for(folder: Path, tmp_path: 
     assert len(o3d.io.read_point_cloud(tmp_path / "p.ply").points) > 1000
     assert run_module([str(folder), "--screenshot", str(tmp_path / "s.png")]) == 1
     assert "give --mesh too" in capsys.readouterr().err
+
+
+def test_the_module_takes_every_option_of_the_core(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        run_module(["--help"])
+    shown = capsys.readouterr().out
+    assert [field.name for field in fields(ReconstructOptions) if CORE_FLAGS[field.name] not in shown] == []
+
+
+def test_a_wrong_option_is_told_before_any_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = [str(ROOT / "amb3r_core" / "jobs" / "sample_scene" / "images"), "--mesh", str(tmp_path / "m.glb")]
+    assert run_module([*words, "--scale-from", "gone.txt", "--progress", "none"]) == 1
+    assert "--scale-from gone.txt: there is no such file" in capsys.readouterr().err
 
 
 def test_the_readmes_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -58,14 +58,14 @@ def test_wrong_images_are_named():
         frame_list([{}], OPTIONS)
     with pytest.raises(InputError, match="give an intrinsic or a trajectory, not both"):
         reconstruct.Reconstruct(
-            reconstruct.ReconstructOptions(
+            reconstruct.SceneOptions(
                 intrinsic=o3d.camera.PinholeCameraIntrinsic(), trajectory=o3d.camera.PinholeCameraTrajectory()
             )
         )
 
 
 def test_options_reach_the_core_with_its_own_device_name():
-    options = reconstruct.ReconstructOptions(device=o3d.core.Device("CPU:0"), max_frames=7, model="colmap")
+    options = reconstruct.SceneOptions(device=o3d.core.Device("CPU:0"), max_frames=7, model="colmap")
     core = options.core()
     assert (core.device, core.max_frames, core.model) == ("cpu", 7, "colmap")
     assert type(core) is ReconstructOptions
@@ -75,7 +75,7 @@ def test_options_reach_the_core_with_its_own_device_name():
 def test_known_cameras_go_through_a_whole_reconstruction_unchanged(tmp_path: Path):
     scene = Scene(fake_room(6, 160, 120, images_folder=tmp_path).reconstruction)
     images = [frame.decode() for frame in frame_list(tmp_path, OPTIONS)]
-    options = reconstruct.ReconstructOptions(device="CPU:0", model="colmap", trajectory=scene.trajectory(), poses_in_metres=True)
+    options = reconstruct.SceneOptions(device="CPU:0", model="colmap", trajectory=scene.trajectory(), poses_in_metres=True)
     found = reconstruct.Reconstruct(options)(images)
     assert found.reconstruction.scale.is_metric
     for index, view in enumerate(found.reconstruction.views):

@@ -14,7 +14,7 @@ from amb3r_core.scene.conventions import rotation_from_quaternion
 from amb3r_core.scene.geometry import Sim3
 
 CHANGED = [
-    a3.ReconstructOptions(device="CPU:0", weights=Path("a b.pt"), fps=2.5, order="video"),
+    a3.SceneOptions(device="CPU:0", weights=Path("a b.pt"), fps=2.5, order="video"),
     a3.MaskDepthOptions(edges=False, depth_max=4.0, seen_once="drop"),
     a3.FuseTSDFOptions(device=o3d.core.Device("CPU:0"), voxel_size=0.01, confidence="weight"),
     a3.FuseTSDFOptions(),
@@ -40,11 +40,11 @@ def test_a_similarity_and_an_intrinsic_have_a_place_in_yaml(tmp_path: Path):
     assert np.array_equal(back.rotation, start.rotation)
     assert np.array_equal(back.translation, start.translation)
     intrinsic = o3d.camera.PinholeCameraIntrinsic(640, 480, 500.25, 501.5, 320.1, 240.2)
-    same = a3.ReconstructOptions.from_yaml(a3.ReconstructOptions(intrinsic=intrinsic).to_yaml(tmp_path / "r.yml")).intrinsic
+    same = a3.SceneOptions.from_yaml(a3.SceneOptions(intrinsic=intrinsic).to_yaml(tmp_path / "r.yml")).intrinsic
     assert same is not None
     assert np.array_equal(same.intrinsic_matrix, intrinsic.intrinsic_matrix)
     with pytest.raises(InputError, match="trajectory: a PinholeCameraTrajectory cannot be written as YAML"):
-        a3.ReconstructOptions(trajectory=o3d.camera.PinholeCameraTrajectory()).to_yaml(tmp_path / "t.yml")
+        a3.SceneOptions(trajectory=o3d.camera.PinholeCameraTrajectory()).to_yaml(tmp_path / "t.yml")
 
 
 @pytest.mark.parametrize(
