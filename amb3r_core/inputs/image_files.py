@@ -29,8 +29,8 @@ REDUCED = 8
 MAX_PIXELS = 178_956_970
 """Twice Pillow's own limit, where it refuses a header (Image.MAX_IMAGE_PIXELS): half a gigabyte of RGB."""
 SUSPECT_PIXELS = 50_000_000
-LEAST_BYTES_PER_PIXEL = 1e-3
-"""A picture of more than `SUSPECT_PIXELS` in fewer bytes is no photo: a black JPEG has 5e-3, a black PNG 3e-3."""
+LEAST_BYTES_PER_PIXEL = 4e-3
+"""A picture of more than `SUSPECT_PIXELS` in fewer bytes is no photo: a flat PNG has up to 3.9e-3, a flat JPEG from 5.9e-3."""
 READ_ERRORS = (
     OSError,
     ValueError,
@@ -62,12 +62,13 @@ class OpenImage:
 
 
 @contextmanager
-def opened(path: Path, *, reduced: bool = False) -> Generator[OpenImage]:
+def opened(path: Path, *, reduced: bool = False, max_pixels: int | None = None) -> Generator[OpenImage]:
     """The image of a file, decoded; `InputError` "PATH (reason)" when that cannot or should not be done.
 
-    With `reduced` a format that can is decoded in an eighth of its size.
+    With `reduced` a format that can is decoded in an eighth of its size. max_pixels: of what need not be a photo, as a mask, and
+    may be flat; None: the file must hold as many bytes as a photo of its size does.
     """
-    found = _load(path, reduced)
+    found = _load(path, reduced, max_pixels)
     try:
         yield found
     finally:
@@ -91,17 +92,16 @@ def file_size(path: Path) -> int:
     return status.st_size
 
 
-def check_pixels(path: Path, width: int, height: int, n_bytes: int) -> None:
-    """`InputError` for more pixels than are decoded, or than so few bytes can hold of a photo."""
+def check_pixels(path: Path, width: int, height: int, n_bytes: int | None, max_pixels: int = MAX_PIXELS) -> None:
+    """`InputError` for more pixels than are decoded, or than so few bytes can hold of a photo (None: it need not be one)."""
     n_pixels = width * height
-    if n_pixels > MAX_PIXELS:
-        limit = f"{MAX_PIXELS / 1e6:.0f} megapixels are the limit; make it smaller"
-        raise InputError(f"{shown(path)} ({width}x{height} pixels; {limit})")
-    if n_pixels > SUSPECT_PIXELS and n_bytes < LEAST_BYTES_PER_PIXEL * n_pixels:
+    if n_pixels > max_pixels:
+        raise InputError(f"{shown(path)} ({width}x{height} pixels; {_limit(max_pixels)})")
+    if n_bytes is not None and n_pixels > SUSPECT_PIXELS and n_bytes < LEAST_BYTES_PER_PIXEL * n_pixels:
         raise InputError(f"{shown(path)} ({width}x{height} pixels in {n_bytes} bytes: a decompression bomb, not a photo)")
 
 
-def _load(path: Path, reduced: bool) -> OpenImage:
+def _load(path: Path, reduced: bool, max_pixels: int | None) -> OpenImage:
     n_bytes = file_size(path)
     try:
         with heard_warnings() as warnings, path.open("rb") as stream:
@@ -110,7 +110,7 @@ def _load(path: Path, reduced: bool) -> OpenImage:
             stream.seek(0)
             image = Image.open(stream, formats=_formats())
             width, height = image.size
-            check_pixels(path, width, height, n_bytes)
+            check_pixels(path, width, height, n_bytes if max_pixels is None else None, max_pixels or MAX_PIXELS)
             facts, orientation = read_facts(image), image.getexif().get(EXIF_ORIENTATION, 1)
             n_frames = int(getattr(image, "n_frames", 1))
             if reduced:
@@ -118,6 +118,8 @@ def _load(path: Path, reduced: bool) -> OpenImage:
             image.load()
     except UnidentifiedImageError as error:
         raise InputError(f"{shown(path)} (not an image)") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{shown(path)} ({_limit(MAX_PIXELS)})") from error
     except READ_ERRORS as error:
         raise InputError(f"{shown(path)} ({' '.join(str(error).split()) or 'damaged'})") from error
     return OpenImage(
@@ -128,6 +130,10 @@ def _load(path: Path, reduced: bool) -> OpenImage:
         orientation=orientation if orientation in range(1, 9) else 1,
         facts=replace(facts, warnings=tuple(warnings)),
     )
+
+
+def _limit(max_pixels: int) -> str:
+    return f"{max_pixels / 1e6:.0f} megapixels are the limit; make it smaller"
 
 
 def _is_heic(header: bytes) -> bool:

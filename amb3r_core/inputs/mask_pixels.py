@@ -8,11 +8,13 @@ from PIL import Image
 
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.deep_grey import is_deep
-from amb3r_core.inputs.image_files import opened
+from amb3r_core.inputs.image_files import SUSPECT_PIXELS, opened
 from amb3r_core.inputs.pixels import has_transparency, upright
 
 SAME_SHAPE = 0.01
 """Relative difference of aspect ratios up to which a mask of another size is scaled; one pixel of the mask always is."""
+MAX_RATIO = 4
+"""A mask may have so many times its photo's pixels, or `SUSPECT_PIXELS`."""
 LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JPEG2000"})
 """Formats whose edges ring: a value next to 0 may have been 0."""
 MAX_LABELS = 32
@@ -29,7 +31,7 @@ def load_mask(path: Path, width: int, height: int) -> Bools:
     the same shape is scaled. Raises `InputError`.
     """
     try:
-        with opened(path) as found:
+        with opened(path, max_pixels=max(SUSPECT_PIXELS, MAX_RATIO * width * height)) as found:
             mask = _used(upright(found), found.image.format in LOSSY_FORMATS)
     except InputError as error:
         raise InputError(f"mask {error} cannot be read") from error

@@ -82,7 +82,7 @@ def _probe_raw(path: Path) -> PhotoFile:
 
 def has_transparency(image: Image.Image) -> bool:
     """Whether an image has an alpha channel or a colour that stands for transparent."""
-    return "A" in image.getbands() or "transparency" in image.info
+    return image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
 
 
 def load_rgb(path: Path, band: Band | None = None) -> UInt8:

@@ -61,13 +61,21 @@ def test_only_formats_of_photos_are_tried(tmp_path: Path, header: bytes) -> None
     assert refusal(tmp_path / "a.jpg").endswith("a.jpg (not an image)")
 
 
+def test_what_need_not_be_a_photo_has_a_limit_of_pixels_alone(tmp_path: Path) -> None:
+    path = flat_png(tmp_path / "a.png", 8000, 7000)
+    with opened(path, max_pixels=60_000_000) as found:
+        assert found.width == 8000
+    with pytest.raises(InputError, match="8000x7000 pixels; 55 megapixels are the limit"), opened(path, max_pixels=55_000_000):
+        pass
+
+
 @pytest.mark.parametrize(("width", "height"), [(13000, 13000), (60000, 900)])
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path, width: int, height: int) -> None:
     assert f"{width}x{height} pixels" in refusal(flat_png(tmp_path / "a.png", width, height))
 
 
 def test_more_pixels_than_the_limit_are_refused_with_it(tmp_path: Path) -> None:
-    assert "decompression bomb" in refusal(flat_png(tmp_path / "a.png", 20000, 10000))
+    assert "(179 megapixels are the limit; make it smaller)" in refusal(flat_png(tmp_path / "a.png", 20000, 10000))
 
 
 def test_a_large_flat_photo_below_the_suspicion_is_read(tmp_path: Path) -> None:

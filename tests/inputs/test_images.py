@@ -230,6 +230,11 @@ def test_a_folder_with_a_pipe_in_it_does_not_hang(tmp_path: Path) -> None:
         open_photos([tmp_path])
 
 
+def test_colours_of_lab_are_not_transparent(tmp_path: Path) -> None:
+    Image.new("LAB", (40, 30), (120, 130, 140)).save(tmp_path / "a.tif")
+    assert open_photos([tmp_path])[0].decode_mask is None
+
+
 def test_arrays_must_be_rgb_bytes() -> None:
     with pytest.raises(InputError, match="image 0 is float64"):
         frames_from_arrays([np.zeros((4, 4, 3))])  # pyright: ignore
