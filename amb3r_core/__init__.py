@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from amb3r_core.export.scene_dir import SCENE_FILE, load_cloud, load_scene, save_scene
     from amb3r_core.inputs.exif import PhotoFacts
     from amb3r_core.inputs.images import Frame, FrameList, frames_from_arrays, open_photos
+    from amb3r_core.inputs.masks import with_masks
     from amb3r_core.inputs.ordering import looks_like_walk
     from amb3r_core.inputs.pixels import load_rgb
     from amb3r_core.inputs.video import is_video
@@ -59,6 +60,7 @@ _HOMES = {
     "FrameList": "inputs.images",
     "frames_from_arrays": "inputs.images",
     "open_photos": "inputs.images",
+    "with_masks": "inputs.masks",
     "looks_like_walk": "inputs.ordering",
     "load_rgb": "inputs.pixels",
     "is_video": "inputs.video",
@@ -148,6 +150,7 @@ __all__ = [
     "staged_file",
     "staged_folder",
     "track",
+    "with_masks",
 ]
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,6 @@ from amb3r_core.errors import DependencyError, InputError
 from amb3r_core.inputs.deep_grey import Band, common_bands
 from amb3r_core.inputs.exif import GpsFix, PhotoFacts, doubts
 from amb3r_core.inputs.image_files import IMAGE_SUFFIXES, RAW_SUFFIXES
-from amb3r_core.inputs.mask_pixels import load_mask
 from amb3r_core.inputs.names import images_below, is_image_name, natural_key, photo_names, shown, without_twins
 from amb3r_core.inputs.pixels import PhotoFile, load_alpha, load_rgb, probe
 from amb3r_core.progress import Monitor, Progress, silent
@@ -22,7 +21,6 @@ from amb3r_core.scene.arrays import Float64, UInt8
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.lens import STRAIGHT, Lens
 
-MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".bmp")
 MAX_NAMED_FILES = 12
 """How many bad files one error message names before it counts the rest."""
 
@@ -122,25 +120,22 @@ def _images_of_folder(folder: Path) -> list[Path]:
 def open_photos(
     inputs: Sequence[Path],
     *,
-    masks: Path | None = None,
     bad_files: BadFiles = "stop",
     monitor: Monitor = silent,
 ) -> FrameList:
     """The photos at `inputs`, files or folders; see `read_photos`."""
-    return read_photos(find_images(inputs), masks=masks, bad_files=bad_files, monitor=monitor)
+    return read_photos(find_images(inputs), bad_files=bad_files, monitor=monitor)
 
 
 def read_photos(
     paths: Sequence[Path],
     *,
-    masks: Path | None = None,
     bad_files: BadFiles = "stop",
     monitor: Monitor = silent,
 ) -> FrameList:
     """The photos in these files, each read once to see that it can be used.
 
-    masks: folder of images named like the photos (`a.jpg` -> `a.png` or `a.jpg.png`), 0 = ignore. Unreadable files are all
-    named in one `InputError`, or left out with bad_files="skip".
+    Unreadable files are all named in one `InputError`, or left out with bad_files="skip".
     """
     paths, raw_notes = without_developed(paths)
     good: list[tuple[Path, str, PhotoFile]] = []
@@ -160,7 +155,7 @@ def read_photos(
     frames, notes = _frames([path for path, _, _ in good], [name for _, name, _ in good], [file for _, _, file in good])
     if bad:
         notes = (f"left out: {_named(bad)}", *notes)
-    return FrameList(tuple(_with_mask(frame, masks) for frame in frames) if masks else tuple(frames), notes=(*raw_notes, *notes))
+    return FrameList(tuple(frames), notes=(*raw_notes, *notes))
 
 
 def _named(bad: list[str]) -> str:
@@ -207,30 +202,6 @@ def without_developed(paths: Sequence[Path]) -> tuple[list[Path], tuple[str, ...
     kept = [path for path in paths if path.suffix.lower() not in RAW_SUFFIXES or path.with_suffix("") not in developed]
     n_left = len(paths) - len(kept)
     return kept, (f"{n_left} RAW file(s) left out: the same photos are there developed",) if n_left else ()
-
-
-def _with_mask(frame: Frame, folder: Path) -> Frame:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: the masks folder does not exist")
-    mask_path = _find_mask(frame.name, folder)
-    if mask_path is None:
-        return frame
-    alpha = frame.decode_mask
-    size = (frame.width, frame.height)
-
-    def decode_mask() -> NDArray[np.bool_]:
-        mask = load_mask(mask_path, *size)
-        return mask if alpha is None else mask & alpha()
-
-    return replace(frame, decode_mask=decode_mask, mask_path=mask_path)
-
-
-def _find_mask(name: str, folder: Path) -> Path | None:
-    stem = str(Path(name).with_suffix(""))
-    for candidate in [folder / f"{base}{suffix}" for base in (stem, name) for suffix in MASK_SUFFIXES]:
-        if candidate.is_file():
-            return candidate
-    return None
 
 
 def frames_from_arrays(images: Sequence[UInt8], names: Sequence[str] | None = None) -> FrameList:

@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from amb3r_core.storage.places import is_own
@@ -22,11 +22,15 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
-def images_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """The image files in a folder and the folders below it, a folder linked twice only once.
+def may_hold_photos(folder: Path) -> bool:
+    """Whether photos may lie in a folder: not in hidden ones, our own scenes, or what accompanies photos (masks, depth)."""
+    if folder.name.startswith(".") or NO_PHOTOS.fullmatch(folder.name):
+        return False
+    return os.access(folder, os.R_OK | os.X_OK) and not is_own(folder)
 
-    Hidden folders, scenes and exports of our own, and folders that accompany photos (masks, depth, thumbnails) are passed over.
-    """
+
+def images_below(folder: Path, suffixes: Collection[str], may_enter: Callable[[Path], bool] = may_hold_photos) -> list[Path]:
+    """The image files in a folder and the folders below it that may be entered, a folder linked twice only once."""
     found: list[Path] = []
     seen: set[str] = set()
     waiting = [(folder, 0)]
@@ -38,19 +42,13 @@ def images_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
         entries = sorted(place.iterdir())
         found += [entry for entry in entries if is_image_name(entry.name, suffixes) and not entry.is_dir()]
         if depth < MAX_FOLDER_DEPTH:
-            waiting += [(entry, depth + 1) for entry in reversed(entries) if entry.is_dir() and _may_hold_photos(entry)]
+            waiting += [(entry, depth + 1) for entry in reversed(entries) if entry.is_dir() and may_enter(entry)]
     return found
 
 
 def is_image_name(name: str, suffixes: Collection[str]) -> bool:
     """Whether a file of this name is an image, not a hidden file or a camera's side file."""
     return Path(name).suffix.lower() in suffixes and not name.startswith(".")
-
-
-def _may_hold_photos(folder: Path) -> bool:
-    if folder.name.startswith(".") or NO_PHOTOS.fullmatch(folder.name):
-        return False
-    return os.access(folder, os.R_OK | os.X_OK) and not is_own(folder)
 
 
 def without_twins(paths: Sequence[Path]) -> list[Path]:

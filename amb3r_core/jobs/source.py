@@ -6,6 +6,7 @@ from pathlib import Path
 
 from amb3r_core.errors import InputError
 from amb3r_core.inputs.images import FrameList, find_images, read_photos
+from amb3r_core.inputs.masks import with_masks
 from amb3r_core.inputs.names import photo_names
 from amb3r_core.inputs.ordering import looks_like_walk
 from amb3r_core.inputs.video import VideoFacts, extract_frames, is_video, probe_video
@@ -30,7 +31,9 @@ class PhotoFiles:
 
     def open(self, options: ReconstructOptions, folder: Path, monitor: Monitor) -> FrameList:
         """The frames, each file read once to see that it can be used."""
-        frames = read_photos(self.files, masks=options.masks, bad_files="skip" if options.skip_bad else "stop", monitor=monitor)
+        frames = read_photos(self.files, bad_files="skip" if options.skip_bad else "stop", monitor=monitor)
+        if options.masks is not None:
+            frames = with_masks(frames, options.masks, monitor)
         is_walk = options.order == "video" or (options.order == "auto" and looks_like_walk(frames.frames))
         return replace(frames, is_ordered=is_walk)
 

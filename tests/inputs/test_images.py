@@ -115,31 +115,6 @@ def test_transparent_pixels_are_masked(tmp_path: Path) -> None:
     assert not frame.is_upright_file
 
 
-def test_mask_folder_is_matched_by_name_and_scaled(tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "masks").mkdir()
-    save(tmp_path / "photos" / "a.jpg")
-    save(tmp_path / "photos" / "b.jpg")
-    half = np.zeros((15, 20), np.uint8)
-    half[:, 10:] = 255
-    save(tmp_path / "masks" / "a.jpg.png", half)
-    first, second = open_photos([tmp_path / "photos"], masks=tmp_path / "masks")
-    assert first.decode_mask is not None
-    assert first.decode_mask()[:, :20].sum() == 0
-    assert first.decode_mask()[:, 20:].all()
-    assert second.decode_mask is None
-
-
-def test_mask_of_another_shape_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "masks").mkdir()
-    save(tmp_path / "a.png")
-    save(tmp_path / "masks" / "a.png", np.zeros((40, 30), np.uint8))
-    frame = open_photos([tmp_path / "a.png"], masks=tmp_path / "masks")[0]
-    assert frame.decode_mask is not None
-    with pytest.raises(InputError, match="30x40 but its photo is 40x30"):
-        frame.decode_mask()
-
-
 def bad_folder(tmp_path: Path) -> Path:
     save(tmp_path / "good.jpg")
     (tmp_path / "text.jpg").write_text("not a picture")

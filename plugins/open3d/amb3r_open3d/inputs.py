@@ -19,6 +19,7 @@ from amb3r_core import (
     is_video,
     looks_like_walk,
     open_photos,
+    with_masks,
 )
 from amb3r_core.scene.arrays import UInt8
 from amb3r_open3d.cameras import from_intrinsic, from_trajectory
@@ -47,7 +48,9 @@ def frame_list(images: Images, options: ReconstructOptions) -> FrameList | Path:
 def _photos(paths: list[Path], options: ReconstructOptions) -> FrameList | Path:
     if len(paths) == 1 and is_video(paths[0]) and not paths[0].is_dir():
         return paths[0]
-    frames = open_photos(paths, masks=options.masks, bad_files="skip" if options.skip_bad else "stop")
+    frames = open_photos(paths, bad_files="skip" if options.skip_bad else "stop")
+    if options.masks is not None:
+        frames = with_masks(frames, options.masks)
     is_walk = options.order == "video" or (options.order == "auto" and looks_like_walk(frames.frames))
     return replace(frames, is_ordered=is_walk)
 
