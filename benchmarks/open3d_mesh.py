@@ -108,8 +108,10 @@ def true_scene(folder: Path) -> a3.Scene:
     """The scene of a ground-truth folder's depth maps, poses and intrinsics; frames without depth are left out."""
     poses, known = true_poses(folder), read_cameras(folder / "gt" / "intrinsics.json").shared
     assert known is not None
-    fx, fy, cx, cy, width, height = known
-    camera = PinholeCamera(width=int(width), height=int(height), fx=fx, fy=fy, cx=cx, cy=cy)
+    assert known.cx is not None
+    assert known.cy is not None
+    size = {"width": int(known.width), "height": int(known.height)}
+    camera = PinholeCamera(**size, fx=known.fx, fy=known.fy, cx=known.cx, cy=known.cy)
     trajectory = o3d.camera.PinholeCameraTrajectory()
     colors, depths, parameters, names = [], [], [], []
     for name in image_names(folder):
