@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Generator, Sequence
@@ -101,7 +102,7 @@ def _remove(folder: Path) -> None:
     """Removes the folder, its key first, so that what is left of a half removed one is not taken up."""
     (folder / KEY_FILE).unlink(missing_ok=True)
     if folder.exists():
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=os.name == "nt")  # Windows keeps what a result maps; a later run removes it
 
 
 def _paths_in(value: object) -> list[Path]:

@@ -65,8 +65,8 @@ def _refine(run: SfmRun, current: int, anchors: Sequence[int]) -> None:
 
     Without pose priors: together they may find better poses than one by one.
     """
-    unseen = run.store.window((), anchors=(current, *anchors))
-    window = predict(run.model, with_intrinsics_priors(unseen, run.scene), run.monitor)
+    shown = run.store.window((), anchors=(current, *anchors))
+    window = predict(run.model, with_intrinsics_priors(shown, run.scene), run.monitor)
     good = [frame for frame in window.anchors if window.places(frame, run.config.defer_weight)]
     run.fuse(window, good, window.anchors)
 
