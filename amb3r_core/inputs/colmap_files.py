@@ -8,15 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pycolmap
 
+from amb3r_core.compute.stopping import keep_own_stop
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.inputs.camera_values import FileCamera, camera_of_colmap
 from amb3r_core.inputs.pose_values import FilePose, pose_of_matrix, pose_of_quaternion
 from amb3r_core.inputs.text_files import read_text
 from amb3r_core.scene.conventions import invert
+
+if TYPE_CHECKING:
+    import pycolmap
 
 MODEL_FILES = ("cameras", "images", "points3D", "rigs", "frames")
 NO_POINTS = (0).to_bytes(8, "little")
@@ -56,6 +60,9 @@ def read_shared_cameras(path: Path) -> tuple[FileCamera, ...]:
 
 def _read_binary(folder: Path) -> ColmapModel:
     """Through pycolmap, which reads older models too; one without points or rigs gets empty ones."""
+    import pycolmap
+
+    keep_own_stop()
     for needed in ("cameras", "images"):
         if not (folder / f"{needed}.bin").is_file():
             raise InputError(f"{folder}: {needed}.bin is missing beside the rest of the model")
@@ -73,7 +80,7 @@ def _read_binary(folder: Path) -> ColmapModel:
     return _of_pycolmap(model, folder)
 
 
-def _of_pycolmap(model: pycolmap.Reconstruction, folder: Path) -> ColmapModel:
+def _of_pycolmap(model: "pycolmap.Reconstruction", folder: Path) -> ColmapModel:
     poses: list[FilePose] = []
     cameras: list[FileCamera] = []
     for image_id in sorted(model.images):
