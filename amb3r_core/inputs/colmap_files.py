@@ -8,15 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pycolmap
 
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.inputs.camera_values import FileCamera, camera_of_colmap
 from amb3r_core.inputs.pose_values import FilePose, pose_of_matrix, pose_of_quaternion
 from amb3r_core.inputs.text_files import read_text
+from amb3r_core.optional import require
 from amb3r_core.scene.conventions import invert
+
+if TYPE_CHECKING:
+    import pycolmap
 
 MODEL_FILES = ("cameras", "images", "points3D", "rigs", "frames")
 NO_POINTS = (0).to_bytes(8, "little")
@@ -59,6 +63,7 @@ def _read_binary(folder: Path) -> ColmapModel:
     for needed in ("cameras", "images"):
         if not (folder / f"{needed}.bin").is_file():
             raise InputError(f"{folder}: {needed}.bin is missing beside the rest of the model")
+    library: Any = require("pycolmap", extra="", purpose="to read binary COLMAP models")
     with tempfile.TemporaryDirectory(prefix="amb3r-model-") as name:
         copy = Path(name)
         for stem in MODEL_FILES:
@@ -67,13 +72,13 @@ def _read_binary(folder: Path) -> ColmapModel:
                 copyfile(source, copy / source.name)
         (copy / "points3D.bin").write_bytes(NO_POINTS)
         try:
-            model = pycolmap.Reconstruction(copy)
+            model = library.Reconstruction(copy)
         except (RuntimeError, ValueError, IndexError, MemoryError) as error:
             raise FormatError(f"{folder}: not a COLMAP model that can be read ({_first_line(error)})") from error
     return _of_pycolmap(model, folder)
 
 
-def _of_pycolmap(model: pycolmap.Reconstruction, folder: Path) -> ColmapModel:
+def _of_pycolmap(model: "pycolmap.Reconstruction", folder: Path) -> ColmapModel:
     poses: list[FilePose] = []
     cameras: list[FileCamera] = []
     for image_id in sorted(model.images):

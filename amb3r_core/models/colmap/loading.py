@@ -1,19 +1,20 @@
 """How the registry loads the model `colmap`."""
 
-import signal
-import threading
+from typing import TYPE_CHECKING
 
-from amb3r_core.models.colmap.model import ColmapConfig, ColmapModel
 from amb3r_core.models.registry import ModelOptions
+from amb3r_core.optional import require
 from amb3r_core.progress import Monitor
 
+if TYPE_CHECKING:
+    from amb3r_core.models.colmap.model import ColmapModel
 
-def load(options: ModelOptions, monitor: Monitor) -> ColmapModel:
+
+def load(options: ModelOptions, monitor: Monitor) -> "ColmapModel":
     """The model; nothing is read or downloaded."""
-    on_terminate = signal.getsignal(signal.SIGTERM)
-    if on_terminate is not None and threading.current_thread() is threading.main_thread():
-        # importing pycolmap takes SIGTERM over, to print a stack; the program's own way to stop comes back
-        signal.signal(signal.SIGTERM, on_terminate)
+    require("pycolmap", extra="", purpose="for the model colmap")  # first, so that a stop works during the rest
+    from amb3r_core.models.colmap.model import ColmapConfig, ColmapModel
+
     default = ColmapConfig()
     config = ColmapConfig(long_side_px=options.long_side_px or default.long_side_px, seed=options.seed, device=options.device)
     return ColmapModel(config, options.scratch)
