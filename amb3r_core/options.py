@@ -138,9 +138,7 @@ class ReconstructOptions:
         """
         self._check_ranges()
         if self.poses is None and self.poses_in_metres:
-            raise OptionError(
-                "`poses_in_metres=True` says something of known poses, but there are none: add `poses`", option="poses"
-            )
+            raise OptionError("`poses_in_metres=True` speaks of known poses, but there are none: add `poses`", option="poses")
         return replace(
             self,
             intrinsics=None if self.intrinsics is None else parse_intrinsics(self.intrinsics),

@@ -100,7 +100,7 @@ def fusion_config(cloud: CloudOptions) -> "FusionConfig":
     }
     for name in (name for name, is_wrong in wrong.items() if is_wrong):
         wanted = "from 0 to below 1" if name == "min_weight" else "more than 0"
-        raise OptionError(f"`{name}={getattr(cloud, name)}`: {wanted} is wanted", option=name)
+        raise OptionError(f"--{name.replace('_', '-')} {getattr(cloud, name)}: {wanted} is wanted", option=name)
     if cloud.min_weight is not None:
         config = replace(config, min_weight=cloud.min_weight)
     if cloud.voxel_size is not None:
