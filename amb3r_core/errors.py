@@ -2,6 +2,7 @@
 
     Amb3rError
     ├── InputError          photos, videos, masks, cameras or options that cannot be used
+    │   └── OptionError     an option's value is out of its range, or goes with no other
     ├── WeightsError        a checkpoint is missing, damaged, of the wrong shape, or its licence forbids the use
     ├── DependencyError     an optional package is not installed
     ├── ResourceError       memory, disk or permission ran out
@@ -9,7 +10,8 @@
     ├── RegistrationError   too few views could be placed
     └── FormatError         a file we read does not follow its format
 
-A message says what was given, what was wanted and what to do. The command line prints it as one line and exits 1.
+A message says what was given, what was wanted and what to do. The command line prints it as one line and exits 1, or 2 for an
+`OptionError`, as for any other wrong use.
 Being asked to stop is not an error: see `progress.Cancelled`.
 
 A message that speaks of an option writes it in backticks as Python does: `masks`, `long_side=320`, `pipeline="sfm"`,
@@ -31,6 +33,10 @@ class Amb3rError(Exception):
 
 class InputError(Amb3rError):
     """Photos, videos, masks, cameras or options that cannot be used."""
+
+
+class OptionError(InputError):
+    """An option's value is out of its range, or does not go with the other options; no file had to be looked at."""
 
 
 class WeightsError(Amb3rError):

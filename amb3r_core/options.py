@@ -5,10 +5,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Literal, Self
 
-from amb3r_core.errors import InputError
+from amb3r_core.errors import InputError, OptionError
 
 PipelineName = Literal["auto", "one-shot", "vo", "sfm"]
 PosesBy = Literal["name", "order"]
+SMALLEST_LONG_SIDE_PX = 16
+"""Below it no depth map shows anything."""
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -130,7 +132,13 @@ class ReconstructOptions:
     """copy: upright photos are kept inside the scene. reference: the scene points at the originals."""
 
     def parsed(self) -> Self:
-        """The same choices with each text in the value it stands for. `InputError` for a text that stands for none."""
+        """The same choices with each text in the value it stands for. `InputError` for a text that stands for none.
+
+        Raises `OptionError` for a number out of its range, and for options that say nothing without another.
+        """
+        self._check_ranges()
+        if self.poses is None and self.poses_in_metres:
+            raise OptionError("`poses_in_metres=True` speaks of known poses, but there are none: add `poses`", option="poses")
         return replace(
             self,
             intrinsics=None if self.intrinsics is None else parse_intrinsics(self.intrinsics),
@@ -139,6 +147,15 @@ class ReconstructOptions:
             masks=_path(self.masks),
             poses=_path(self.poses),
         )
+
+    def _check_ranges(self) -> None:
+        least = {"long_side": SMALLEST_LONG_SIDE_PX, "max_frames": 1, "workers": 1, "seed": 0}
+        for name, smallest in least.items():
+            value: int | None = getattr(self, name)
+            if value is not None and value < smallest:
+                raise OptionError(f"`{name}={value}`: {smallest} or more is wanted", option=name)
+        if self.fps is not None and not (isfinite(self.fps) and self.fps > 0):
+            raise OptionError(f"`fps={self.fps:g}`: more than 0 is wanted", option="fps")
 
 
 def parse_scale_from(wish: ScaleFrom | str) -> ScaleFrom:

@@ -10,6 +10,9 @@ from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
+NOTICE = "notice"
+"""A stage whose messages are sentences for the user, each to be shown for itself: what was found, and what is made of it."""
+
 
 class Cancelled(BaseException):
     """The user asked to stop. Not an `Exception`, so that no handler of errors swallows it."""

@@ -12,7 +12,7 @@ import tyro
 from amb3r_core.cli import convert, demo, doctor, info, options, plan, reconstruct, weights
 from amb3r_core.cli.flags import CORE_FLAGS, flags_of
 from amb3r_core.cli.plugin_commands import plugin_commands
-from amb3r_core.cli.screen import exit_code, report_error
+from amb3r_core.cli.screen import EXIT_USAGE, exit_code, report_error
 from amb3r_core.cli.values import option_values
 from amb3r_core.progress import Cancelled
 
@@ -29,7 +29,6 @@ COMMANDS: dict[str, Callable[..., object]] = {
 GROUPS: dict[str, dict[str, Callable[..., object]]] = {"weights": {**weights.WEIGHTS_COMMANDS}}
 """Commands of commands: `amb3r weights list`."""
 DESCRIPTION = "Photos or a video in, a 3D scene in metres out. -V, --version: which version this is."
-EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

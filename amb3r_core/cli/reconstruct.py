@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from amb3r_core.cli.screen import ProgressStyle, emit, print_table, watching
+from amb3r_core.cli.screen import ProgressStyle, emit, json_line, print_line, print_table, watching
 from amb3r_core.cli.summary import summary_fields, summary_rows
+from amb3r_core.errors import OptionError
 from amb3r_core.options import ReconstructOptions
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ DEFAULT_CLOUD = CloudOptions()
 def reconstruct(
     inputs: tyro.conf.Positional[tuple[Path, ...]],
     *,
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    check: bool = False,
     export: str = "",
     overwrite: bool = False,
     progress: ProgressStyle = "bar",
@@ -45,11 +47,16 @@ def reconstruct(
 
     Args:
         inputs: A folder of photos, photo files, or one video.
-        output: Scene folder to write; it appears when everything is done.
+        output: Scene folder to write; it appears when everything is done. Needed unless --check is given.
+        check: Do the first step alone: say what is found, joined and left out, and what the work would take.
         export: Formats to write inside it, with commas between: ply,glb,colmap,colmap-text,nerfstudio,tum,splat,npz.
         overwrite: Replace a scene that is there already.
         progress: bar: for people. json: one JSON object per line, for programs. none: quiet.
     """
+    if check:
+        return _check(list(inputs), options, progress)
+    if output is None:
+        raise OptionError("where should the scene go? Give `output`", option="output")
     from amb3r_core.jobs.write_scene import write_scene
 
     with watching(progress) as monitor:
@@ -65,6 +72,20 @@ def reconstruct(
     report(written, as_json=progress == "json")
 
 
+def _check(inputs: list[Path], options: ReconstructOptions, progress: ProgressStyle) -> None:
+    """Prints the findings of the first step on the output stream."""
+    from amb3r_core.jobs.job import ReconstructionJob, check
+    from amb3r_core.progress import NOTICE, Progress
+
+    def show(step: Progress, /) -> None:
+        if progress == "json":
+            json_line(step)
+        elif step.stage == NOTICE:
+            print_line(step.message)
+
+    check(ReconstructionJob(groups=[inputs], options=options.parsed()), show)
+
+
 def fusion_config(cloud: CloudOptions) -> "FusionConfig":
     """The fusion's own defaults, changed where the user asked."""
     from dataclasses import replace
@@ -72,6 +93,14 @@ def fusion_config(cloud: CloudOptions) -> "FusionConfig":
     from amb3r_core.scene.fusion import FusionConfig
 
     config = FusionConfig()
+    wrong = {
+        "min_weight": cloud.min_weight is not None and not 0.0 <= cloud.min_weight < 1.0,
+        "voxel_size": cloud.voxel_size is not None and not 0.0 < cloud.voxel_size < float("inf"),
+        "max_points": cloud.max_points is not None and cloud.max_points < 1,
+    }
+    for name in (name for name, is_wrong in wrong.items() if is_wrong):
+        wanted = "from 0 to below 1" if name == "min_weight" else "more than 0"
+        raise OptionError(f"--{name.replace('_', '-')} {getattr(cloud, name)}: {wanted} is wanted", option=name)
     if cloud.min_weight is not None:
         config = replace(config, min_weight=cloud.min_weight)
     if cloud.voxel_size is not None:

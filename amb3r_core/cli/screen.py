@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Literal
 
 from amb3r_core.cli.flags import CORE_FLAGS, as_flags
-from amb3r_core.errors import Amb3rError
-from amb3r_core.progress import Cancelled, Monitor, Progress, silent
+from amb3r_core.errors import Amb3rError, OptionError
+from amb3r_core.progress import NOTICE, Cancelled, Monitor, Progress, silent
 
 ProgressStyle = Literal["bar", "json", "none"]
 EXIT_ERROR = 1
+EXIT_USAGE = 2
 EXIT_CANCELLED = 130
 LONGEST_STAGE = 12
 """Characters a narrow window leaves to the stages' names, which say more than the notes beside them."""
@@ -24,7 +25,8 @@ def exit_code(
     flags: Mapping[str, str] = CORE_FLAGS,
     trouble: tuple[type[Exception], ...] = (Amb3rError,),
 ) -> int:
-    """What a command exits with: its own code or 0; 1 for an error the user can mend, told in one line; 130 cancelled.
+    """What a command exits with: its own code or 0; 1 for an error the user can mend, told in one line; 2 for an
+    option that is wrong in itself; 130 cancelled.
 
     arguments: the command line, which may ask for JSON. flags: the command's flag by option, in which an error names options.
     trouble: what is told in one line; everything else is a bug and goes up.
@@ -35,7 +37,7 @@ def exit_code(
     except trouble as error:
         option = error.option if isinstance(error, Amb3rError) else None
         report_error(type(error).__name__, as_flags(str(error), flags), option=option, as_json=as_json)
-        return EXIT_ERROR
+        return EXIT_USAGE if isinstance(error, OptionError) else EXIT_ERROR
     except (Cancelled, KeyboardInterrupt):
         report_error("Cancelled", "cancelled; the output was not written", as_json=as_json)
         return EXIT_CANCELLED
@@ -77,6 +79,13 @@ def report_error(kind: str, message: str, *, as_json: bool, option: str | None =
     Console(stderr=True).print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
+def print_line(text: str) -> None:
+    """One line on the output stream."""
+    from rich.console import Console
+
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_table(title: str, rows: Mapping[str, str]) -> None:
     """A two-column table on the output stream."""
     from rich.console import Console
@@ -114,6 +123,9 @@ def _bar() -> Generator[Monitor]:
                 bars.update(task.id, total=max(task.completed, 1), completed=max(task.completed, 1))
 
     def show(progress: Progress, /) -> None:
+        if progress.stage == NOTICE:
+            bars.console.print(progress.message, markup=False, highlight=False, soft_wrap=True)
+            return
         if not tasks:
             bars.start()  # an error before any work prints its line alone
         if progress.stage not in tasks:

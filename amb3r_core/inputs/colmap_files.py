@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from amb3r_core.compute.stopping import keep_own_stop
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.inputs.camera_values import FileCamera, camera_of_colmap
 from amb3r_core.inputs.pose_values import FilePose, pose_of_matrix, pose_of_quaternion
 from amb3r_core.inputs.text_files import read_text
+from amb3r_core.optional import require
 from amb3r_core.scene.conventions import invert
 
 if TYPE_CHECKING:
@@ -60,12 +60,10 @@ def read_shared_cameras(path: Path) -> tuple[FileCamera, ...]:
 
 def _read_binary(folder: Path) -> ColmapModel:
     """Through pycolmap, which reads older models too; one without points or rigs gets empty ones."""
-    import pycolmap
-
-    keep_own_stop()
     for needed in ("cameras", "images"):
         if not (folder / f"{needed}.bin").is_file():
             raise InputError(f"{folder}: {needed}.bin is missing beside the rest of the model")
+    library: Any = require("pycolmap", extra="", purpose="to read binary COLMAP models")
     with tempfile.TemporaryDirectory(prefix="amb3r-model-") as name:
         copy = Path(name)
         for stem in MODEL_FILES:
@@ -74,7 +72,7 @@ def _read_binary(folder: Path) -> ColmapModel:
                 copyfile(source, copy / source.name)
         (copy / "points3D.bin").write_bytes(NO_POINTS)
         try:
-            model = pycolmap.Reconstruction(copy)
+            model = library.Reconstruction(copy)
         except (RuntimeError, ValueError, IndexError, MemoryError) as error:
             raise FormatError(f"{folder}: not a COLMAP model that can be read ({_first_line(error)})") from error
     return _of_pycolmap(model, folder)

@@ -78,7 +78,7 @@ def open_video(path: Path) -> "Generator[InputContainer]":
     try:
         with path.open("rb") as file:
             try:
-                container = av.open(file, "r", options=NO_OTHER_FILES, metadata_errors="replace")
+                container = av.open(file, "r", container_options=NO_OTHER_FILES, metadata_errors="replace")
             except (av.error.FFmpegError, ValueError) as error:
                 raise InputError(f"{shown(path)}: cannot be opened as a video: {_reason(path, error)}") from error
             with container:

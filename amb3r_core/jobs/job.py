@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Literal
 from amb3r_core._version import __version__
 from amb3r_core.inputs.images import FrameList
 from amb3r_core.jobs.evidence import Evidence, apply_scale, attach, check_frames, check_groups, check_names, read_evidence
+from amb3r_core.jobs.findings import tell_findings
 from amb3r_core.jobs.source import Inputs, Source, VideoFile, find_source
 from amb3r_core.options import ReconstructOptions
-from amb3r_core.progress import Monitor, Progress
+from amb3r_core.progress import NOTICE, Monitor, Progress
 from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.storage.work import job_key, work_folder
 
@@ -38,7 +39,7 @@ class StageClock:
         self._since = time.perf_counter()
 
     def __call__(self, progress: Progress, /) -> None:
-        if progress.stage != self._stage:
+        if progress.stage not in (self._stage, NOTICE):
             self.close()
             self._stage = progress.stage
         self._monitor(progress)
@@ -92,6 +93,23 @@ def reconstructed(job: ReconstructionJob, monitor: Monitor) -> Generator[Reconst
         yield _run(job, evidence, sources, work, StageClock(monitor))
 
 
+def check(job: ReconstructionJob, monitor: Monitor) -> None:
+    """The first step of a job alone: finds, reads and joins all that the user hands over, and tells the findings as notices.
+
+    Raises the errors that the job would raise before its work.
+    """
+    from amb3r_core.models.registry import choose_model
+
+    evidence = read_evidence(job.options)
+    check_groups(evidence, len(job.groups))
+    sources = [find_source(inputs, job.options) for inputs in job.groups]
+    with work_folder(None, "", resume=False) as work:
+        load_options = model_options(job.options, work)
+        choice = choose_model(job.options.model, load_options)
+        frames, notes = _open(job, evidence, sources, work, monitor)
+        tell_findings(choice, load_options, frames, notes, monitor)
+
+
 def _of_the_work(options: ReconstructOptions) -> ReconstructOptions:
     """The options without those that only the end depends on, so that a command with other ones goes on from the same work."""
     end = ReconstructOptions()
@@ -111,7 +129,8 @@ def _run(job: ReconstructionJob, evidence: Evidence, sources: Sequence[Source], 
 
     load_options = model_options(job.options, work)
     choice = choose_model(job.options.model, load_options)
-    frames, poses_note = _open(job, evidence, sources, work, clock)
+    frames, notes = _open(job, evidence, sources, work, clock)
+    tell_findings(choice, load_options, frames, notes, clock)
     clock(Progress(stage="load model", message=choice.reason))
     model = choice.entry.load(load_options, clock)
     from amb3r_core.pipelines.choice import run_pipeline
@@ -120,7 +139,7 @@ def _run(job: ReconstructionJob, evidence: Evidence, sources: Sequence[Source], 
     reconstruction, scale_notes = apply_scale(reconstruction, frames, evidence)
     reconstruction = _with_images(job, reconstruction, frames, work, clock)
     clock.close()
-    notes = (f"model: {choice.reason}", *reconstruction.provenance.notes, *poses_note, *scale_notes, *_lens_notes(reconstruction))
+    notes = (f"model: {choice.reason}", *reconstruction.provenance.notes, *notes, *scale_notes, *_lens_notes(reconstruction))
     provenance = replace(reconstruction.provenance, seconds=clock.seconds, notes=notes)
     video = sources[0].video if isinstance(sources[0], VideoFile) else None
     return replace(reconstruction, provenance=provenance, video=video)

@@ -1,6 +1,6 @@
 """The models by name, and which one `auto` means."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +29,14 @@ class ModelOptions:
     scratch: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a job will take, roughly: right within a factor of two on machines like those it was measured on."""
+
+    seconds: float
+    memory_bytes: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelEntry:
     """One model: how to load it, and what is missing to do so."""
@@ -36,7 +44,7 @@ class ModelEntry:
     name: str
     summary: str
     module: str
-    """Module with `load(options, monitor)` and `missing(options)`, imported when asked for."""
+    """Module with `load`, `missing` and `estimate`, whose arguments are those of the methods here; imported when asked for."""
 
     def load(self, options: ModelOptions, monitor: Monitor) -> ReconstructionModel:
         """The model, ready to predict; raises `WeightsError`, `DependencyError` or `ResourceError`."""
@@ -47,6 +55,12 @@ class ModelEntry:
         """One phrase that says what keeps the model from being loaded, None when nothing does."""
         check: Callable[[ModelOptions], str | None] = import_module(self.module).missing
         return check(options)
+
+    def estimate(self, options: ModelOptions, sizes: Sequence[tuple[int, int]], *, is_ordered: bool) -> "Estimate | None":
+        """What one job over pictures of these (width, height) will take on this machine; None where the model does not know."""
+        estimator: Callable[[ModelOptions, Sequence[tuple[int, int]], bool], Estimate | None]
+        estimator = import_module(self.module).estimate
+        return estimator(options, sizes, is_ordered)
 
 
 MODELS: Mapping[str, ModelEntry] = {

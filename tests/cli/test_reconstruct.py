@@ -107,7 +107,7 @@ def test_known_cameras_and_poses_come_back_unchanged(scene: tuple[Path, object],
     intrinsics = f"{camera.fx},{camera.fy},{camera.cx},{camera.cy}"
     done = amb3r(
         "reconstruct", photos, "-o", tmp_path / "k", "--model", "colmap", "--progress", "none",
-        "--intrinsics", intrinsics, "--poses", scene[0] / "trajectory.txt",
+        "--intrinsics", intrinsics, "--poses", scene[0] / "trajectory.txt", "--poses-by", "order",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     again = load_scene(tmp_path / "k")
@@ -230,3 +230,22 @@ def test_a_killed_run_is_picked_up_and_ends_the_same(photos: Path, tmp_path: Pat
     assert result["seconds"].get("features", 0.0) < 1.0
     assert (tmp_path / "scene/dense/depth.npy").read_bytes() == (scene[0] / "dense/depth.npy").read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["scene"]
+
+
+@pytest.mark.parametrize("words", [("--long-side", "-5"), ("--fps", "-1"), ("--min-weight", "5"), ("--max-points", "0"), ()])
+def test_a_wrong_option_is_a_usage_error(words: tuple[str, ...], tmp_path: Path) -> None:
+    output = ("-o", tmp_path / "scene") if words else ()
+    done = amb3r("reconstruct", tmp_path, *output, *words)
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert (words[0] if words else "--output") in done.stderr
+
+
+def test_check_says_what_is_found_and_writes_nothing(photos: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    done = amb3r("reconstruct", photos, "--check", "--model", "colmap")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("input: ")
+    assert lines[-1].startswith("estimate: about ")
+    assert sorted(tmp_path.rglob("*")) == before

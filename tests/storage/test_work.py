@@ -88,7 +88,7 @@ def test_a_folder_removed_by_half_is_not_taken_up(tmp_path: Path, monkeypatch: p
         assert not (folder / "half").exists()
 
 
-def die(*_: object) -> None:
+def die(*_: object, **_options: object) -> None:
     raise KeyboardInterrupt
 
 

@@ -1,5 +1,7 @@
 """How the registry loads the network: all of it with AMB3R's weights, or its front end with VGGT's."""
 
+from collections.abc import Sequence
+
 import torch
 
 from amb3r_core.errors import WeightsError
@@ -46,3 +48,7 @@ def load_network(kind: Kind, config: ModelConfig, options: ModelOptions, monitor
     with naming_levers(network, kind, n_views=1):
         network = network.to(device)
     return Amb3rModel(network, name=kind, weights=info, long_side_px=options.long_side_px, memory_bytes=memory_bytes)
+
+
+def estimate(options: ModelOptions, sizes: Sequence[tuple[int, int]], is_ordered: bool) -> None:
+    """None: `amb3r plan` tells the network's memory; its time was measured on too few machines to be promised."""
