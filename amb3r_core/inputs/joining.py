@@ -103,7 +103,7 @@ def join_times(photos: Mapping[str, float], times: Sequence[float], *, what: str
         n_photos=len(names),
         how="time",
         photos_left=tuple(name for name in names if name not in entry_of),
-        entries_left=tuple(f"{time:.9g}" for index, time in enumerate(times) if index not in taken),
+        entries_left=tuple(_seconds(time) for index, time in enumerate(times) if index not in taken),
     )
 
 
@@ -112,6 +112,11 @@ def join_order(photos: Sequence[str], n_entries: int, *, what: str) -> Joined:
     if len(photos) != n_entries:
         raise InputError(f"{what}: {n_entries} for {len(photos)} photos; by order there must be one for each")
     return Joined(what=what, entry_of=dict(zip(photos, range(n_entries), strict=True)), n_photos=len(photos), how="order")
+
+
+def _seconds(time: float) -> str:
+    """A time to the microsecond, with no zeros that say nothing."""
+    return f"{time:.6f}".rstrip("0").rstrip(".")
 
 
 def _usual_gap(times: Sequence[float]) -> float:

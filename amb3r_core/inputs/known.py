@@ -74,7 +74,7 @@ class KnownPoses:
         return {name: self.poses[index].cam_to_world for name, index in joined.entry_of.items()}, joined
 
     def _joined(self, frames: Sequence[Frame]) -> Joined:
-        what, names = f"poses of {self.path.name}", [frame.name for frame in frames]
+        what, names = f"poses of {_shown(self.path)}", [frame.name for frame in frames]
         if self.by == "order":
             return join_order(names, len(self.poses), what=what)
         if all(pose.name for pose in self.poses):
@@ -116,7 +116,7 @@ def read_cameras(known: FocalAndCentre | Path) -> KnownCameras:
         raise FormatError(f"{known}: no cameras in it", option="intrinsics")
     shared = [camera for camera in cameras if not camera.name]
     return KnownCameras(
-        what=f"cameras of {known.name}",
+        what=f"cameras of {_shown(known)}",
         named=tuple(camera for camera in cameras if camera.name),
         shared=shared[0] if shared else None,
     )
@@ -197,3 +197,8 @@ def _scaled_note(known: KnownCameras, found: Mapping[str, FileCamera], frames: S
             size = f"{camera.width:g}x{camera.height:g}"
             return (f"{known.what}: measured at {size}, scaled to photos of {frame.width}x{frame.height}",)
     return ()
+
+
+def _shown(path: Path) -> str:
+    """A file by its name, a folder by its path: many models lie in a folder called 0."""
+    return str(path) if path.is_dir() else path.name

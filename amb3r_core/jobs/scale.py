@@ -17,6 +17,8 @@ EARTH_RADIUS_M = 6378137.0
 EARTH_FLATTENING_2 = 6.69437999014e-3
 """WGS 84: equatorial radius and first eccentricity squared."""
 MIN_GPS_VIEWS = 5
+MAX_POSES_SPREAD = 0.05
+"""One-sigma error of the scale, relative, beyond which poses are of other photos, or in another order."""
 MAX_GPS_SPREAD = 0.05
 """One-sigma error of the scale, relative, up to which GPS is good enough to call a scene metric."""
 MAX_NAMED_VIEWS = 5
@@ -38,7 +40,8 @@ def scale_by_distance(reconstruction: Reconstruction, measured: MeasuredDistance
 def scale_by_poses(reconstruction: Reconstruction, poses_m: Mapping[str, Float64], source: str) -> Reconstruction:
     """The scene in metres, by the similarity of its camera centres to poses (4, 4) in metres by view name.
 
-    Umeyama's scale; its spread is the residual over the extent of the trajectory. `AlignmentError` below three common views.
+    Umeyama's scale; its spread is the residual over the extent of the trajectory. `AlignmentError` below three common
+    views, and where the fit is bad.
     """
     pairs = [(view.cam_to_world[:3, 3], poses_m[view.name][:3, 3]) for view in reconstruction.views if view.name in poses_m]
     if len(pairs) < 3:
@@ -46,6 +49,10 @@ def scale_by_poses(reconstruction: Reconstruction, poses_m: Mapping[str, Float64
     ours, metres = np.array([a for a, _ in pairs]), np.array([b for _, b in pairs])
     similarity = umeyama(ours, metres)
     spread = relative_spread(similarity.apply(ours) - metres, metres)
+    if spread > MAX_POSES_SPREAD:
+        raise AlignmentError(
+            f"{source}: they fit the scene only to {spread:.0%}, {MAX_POSES_SPREAD:.0%} is needed; are they of these photos?"
+        )
     scale = Scale(kind="metric", source=f"{source} ({len(pairs)} views)", relative_spread=spread)
     return reconstruction.scaled(similarity.scale, scale)
 

@@ -160,3 +160,11 @@ def test_local_metres_agree_with_the_meridian_and_parallel() -> None:
     north = [GpsFix(latitude_deg=48 + d, longitude_deg=11.0, altitude_m=5.0) for d in (-0.005, 0.005)]
     assert local_metres(north)[1, 1] - local_metres(north)[0, 1] == pytest.approx(1111.9, abs=0.5)
     assert replace(north[0], altitude_m=0.0).altitude_m == 0.0
+
+
+def test_poses_of_other_photos_carry_no_scale() -> None:
+    """The right poses, each given to its neighbour."""
+    views = scene().views
+    shuffled = {view.name: views[(index * 3 + 1) % len(views)].cam_to_world for index, view in enumerate(views)}
+    with pytest.raises(AlignmentError, match=r"a survey: they fit the scene only to \d+%, 5% is needed"):
+        scale_by_poses(scene(0.2), shuffled, "a survey")
