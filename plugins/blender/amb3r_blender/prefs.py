@@ -30,9 +30,9 @@ class AMB3R_AP_preferences(bpy.types.AddonPreferences):
     device: EnumProperty(name="Device", items=DEVICES, default="auto", description="Where the engine computes")
     extra_arguments: StringProperty(name="Extra Arguments", description="More arguments for amb3r reconstruct")
     cache_folder: StringProperty(
-        name="Cache Folder",
+        name="Scenes Folder",
         subtype="DIR_PATH",
-        description="Where scenes of unsaved .blend files go; empty: the extension's own folder",
+        description="Where scenes of unsaved .blend files go; empty: 'AMB3R Scenes' in your home folder",
     )
 
     def draw(self, _context: bpy.types.Context) -> None:
@@ -57,14 +57,6 @@ def preferences(context: bpy.types.Context) -> AMB3R_AP_preferences:
 def engine_command(context: bpy.types.Context) -> list[str]:
     """The engine's command; raises `engine.EngineNotFound`."""
     return engine.find_engine(preferences(context).engine, os.environ, Path.home())
-
-
-def cache_folder(context: bpy.types.Context) -> Path:
-    """Where scenes go that have no .blend beside them; made when it is not there."""
-    chosen = preferences(context).cache_folder
-    if chosen:
-        return Path(bpy.path.abspath(chosen))
-    return Path(bpy.utils.extension_path_user(__package__, path="scenes", create=True))
 
 
 CLASSES = (AMB3R_AP_preferences,)

@@ -136,7 +136,7 @@ class AMB3R_PG_settings(ImportOptions, bpy.types.PropertyGroup):
     input_files: CollectionProperty(type=AMB3R_PG_input)
     output_path: StringProperty(
         name="Output",
-        description="Scene folder to write; empty: beside the .blend file, else in the cache folder",
+        description="Scene folder to write; empty: beside the .blend file, else in the scenes folder of the preferences",
         subtype="DIR_PATH",
     )
     model: EnumProperty(name="Model", items=MODELS, default="auto", description="What reconstructs the scene")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the panel's settings to a running job, and from its scene to objects: what both ways to run share."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from . import engine, failures
 from .build_scene import Imported, import_scene
 from .core import Amb3rError
 from .job import Job
-from .prefs import cache_folder, engine_command, preferences
+from .output_places import place_for, scenes_folder
+from .prefs import engine_command, preferences
 from .props import AMB3R_PG_settings, choices_of
 from .runtime import RUNTIME
 
@@ -36,12 +36,9 @@ def output_of(context: bpy.types.Context, settings: AMB3R_PG_settings, inputs: S
     """The scene folder to write."""
     if settings.output_path:
         return str(Path(bpy.path.abspath(settings.output_path)))
-    first = Path(inputs[0])
-    name = first.name if first.is_dir() else first.stem if len(inputs) == 1 else first.parent.name
-    name = re.sub(r"[^\w.-]+", "_", name).strip(".") or "scene"
-    folder = Path(bpy.data.filepath).parent / "amb3r" if bpy.data.is_saved else cache_folder(context)
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder / name)
+    blend_file = bpy.data.filepath if bpy.data.is_saved else ""
+    folder = scenes_folder(blend_file, bpy.path.abspath(preferences(context).cache_folder), Path.home())
+    return str(place_for(folder, inputs))
 
 
 def start_job(context: bpy.types.Context) -> Job:

@@ -61,6 +61,8 @@ class DatasetConfig:
     """shared: one camera for all frames when all are equal."""
     images: Literal["copy", "reference"] = "copy"
     """reference: the photos are named where they are, and not downscaled."""
+    originals: tuple[Path, ...] = ()
+    """reference: photos below these folders alone; the others had to be made anew and are copied. None: all."""
     mask_radius: float = 1.0
     """Share of half the image's diagonal inside which pixels count."""
     confidence_masks: Literal["write", "omit"] = "omit"
@@ -69,6 +71,19 @@ class DatasetConfig:
     """write: a picture of the points from above."""
     eval_names: frozenset[str] = frozenset()
     """Views to evaluate on."""
+
+    def names_in_place(self, photo: Path) -> bool:
+        """Whether the dataset names this photo where it is."""
+        if self.images != "reference":
+            return False
+        return not self.originals or any(_is_original(photo.resolve(), place.resolve()) for place in self.originals)
+
+
+def _is_original(photo: Path, folder: Path) -> bool:
+    """Whether a photo lies below a folder, and in no hidden one: those hold what a running job keeps for a while."""
+    if not photo.is_relative_to(folder):
+        return False
+    return not any(part.startswith(".") for part in photo.relative_to(folder).parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +121,7 @@ def _write(
         reconstruction, up_source = levelled(reconstruction)
         world = z_up_from_world(reconstruction)
     monitor(Progress(stage=STAGE, message="images"))
-    frames = write_frames(reconstruction, partial, eval_names=config.eval_names, reference=config.images == "reference")
+    frames = write_frames(reconstruction, partial, eval_names=config.eval_names, is_named_in_place=config.names_in_place)
     has_depth = reconstruction.dense is not None and config.depth == "write"
     depths = (
         write_depths(reconstruction, partial, frames, config.seed.min_weight, debug=config.depth_debug) if has_depth else None

@@ -3,7 +3,7 @@
 Nerfstudio sorts frames by file name and looks for downscaled copies by the bare name in `images_2`, so names are flat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,11 +41,16 @@ class FrameImage:
 
 
 def write_frames(
-    reconstruction: Reconstruction, folder: Path, *, eval_names: frozenset[str] = frozenset(), reference: bool = False
+    reconstruction: Reconstruction,
+    folder: Path,
+    *,
+    eval_names: frozenset[str] = frozenset(),
+    is_named_in_place: Callable[[Path], bool] = lambda _photo: False,
 ) -> list[FrameImage]:
     """Writes `images/frame_00001.jpg` ... in the order of the views; those of `eval_names` are called `frame_eval_...`.
 
-    reference: the dataset names the photos where they are instead. A view without a file shows its dense map's colours.
+    is_named_in_place: of which photos the dataset names the file where it is instead. A view without a file shows its dense map's
+    colours.
     """
     frames: list[FrameImage] = []
     (folder / "images").mkdir(parents=True)
@@ -55,7 +60,7 @@ def write_frames(
         source = Path(view.path) if view.path is not None and Path(view.path).is_file() else None
         if source is None:
             name, camera = f"images/{stem}.png", write_dense_colors(reconstruction, index, folder / f"images/{stem}.png")
-        elif reference:
+        elif is_named_in_place(source):
             name, camera = str(source.resolve()), view.camera
         else:
             name, camera = f"images/{_write_photo(source, view, folder / 'images', stem)}", view.camera

@@ -161,6 +161,9 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
             world=self.world,
             intrinsics="shared" if self.use_single_camera_mode else "per-frame",
             images="reference" if self.skip_image_processing else "copy",
+            originals=tuple(
+                place if place.is_dir() else place.parent for place in (self.data, self.eval_data) if place is not None
+            ),
             mask_radius=self.percent_radius_crop,
             confidence_masks="write" if self.confidence_masks else "omit",
             preview="write" if self.preview else "omit",

@@ -199,6 +199,21 @@ def test_photos_can_stay_where_they_are(room: Room, tmp_path: Path):
     assert not (tmp_path / "images_2").exists()
 
 
+def test_photos_that_were_made_anew_are_copied_also_when_the_others_stay(tmp_path: Path):
+    """A turned photo is kept upright in the job's hidden work folder, which goes when the dataset is done."""
+    originals = tmp_path / "photos"
+    scene = fake_room(2, images_folder=originals).reconstruction
+    kept = originals / ".out.work" / "kept" / "a.png"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(Path(str(scene.views[0].path)).read_bytes())
+    scene = replace(scene, views=(replace(scene.views[0], path=str(kept)), scene.views[1]))
+    write_dataset(scene, tmp_path / "set", DatasetConfig(seed=SEED, images="reference", originals=(originals,)))
+    first, second = (frame["file_path"] for frame in document(tmp_path / "set")["frames"])
+    assert (tmp_path / "set" / first).is_file()
+    assert not Path(first).is_absolute()
+    assert Path(second) == Path(str(scene.views[1].path)).resolve()
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "turned"])
 def test_odd_photos_become_plain_upright_ones(mode: str, tmp_path: Path):
     scene = fake_room(1, images_folder=tmp_path / "photos").reconstruction
