@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.export.image_files import link_or_copy
+from amb3r_core.export.file_copy import copy_file
 from amb3r_core.export.notes import comment_lines
 from amb3r_core.export.points import cloud_of
 from amb3r_core.scene.cloud import PointCloud
@@ -92,7 +92,7 @@ def _carried_over(reconstruction: Reconstruction, target: Path, partial: Path) -
         new = partial / Path(os.path.abspath(path)).relative_to(target)
         if not new.exists():
             new.parent.mkdir(parents=True, exist_ok=True)
-            link_or_copy(Path(path), new)
+            copy_file(Path(path), new)
         return str(new)
 
     def moved(view: View) -> View:
