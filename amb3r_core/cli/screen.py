@@ -14,6 +14,7 @@ ProgressStyle = Literal["bar", "json", "none"]
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_CANCELLED = 130
+_CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 LONGEST_STAGE = 12
 """Characters a narrow window leaves to the stages' names, which say more than the notes beside them."""
 
@@ -72,7 +73,7 @@ def report_error(kind: str, message: str, *, as_json: bool, option: str | None =
     """
     from rich.console import Console
 
-    line = " ".join(message.split())
+    line = _printable(" ".join(message.split()))
     if as_json:
         emit("error", kind=kind, message=line, option=option)
     told = line if kind == "Cancelled" else f"error: {line}"
@@ -95,8 +96,13 @@ def print_table(title: str, rows: Mapping[str, str]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(_printable(name), _printable(value))
     Console().print(table, highlight=False, markup=False)
+
+
+def _printable(text: str) -> str:
+    """The text with control characters spelt out: one in a stranger's file could steer the terminal."""
+    return text.translate(_CONTROL_CHARACTERS)
 
 
 @contextmanager

@@ -50,15 +50,17 @@ def fetch_weights(
     *,
     name: str | None = None,
     licence: str | None = None,
+    expected_sha256: str | None = None,
     offline: bool = False,
     progress: ProgressStyle = "bar",
 ) -> None:
     """Bring a checkpoint here, going on where a broken download stopped, and import it.
 
     Args:
-        source: vggt-1b, vggt-1b-commercial, a file, an http(s) address, hf:OWNER/REPO/FILE, gdrive:ID or a Google Drive link.
+        source: vggt-1b, vggt-1b-commercial, a file, an https address, hf:OWNER/REPO/FILE, gdrive:ID or a Google Drive link.
         name: Name to keep it under; the file's own when not given.
         licence: As for import.
+        expected_sha256: What the file must have, as its authors tell it; another file is deleted.
         offline: Never touch the network: the source must be a file on this machine.
         progress: bar, json or none.
     """
@@ -66,7 +68,7 @@ def fetch_weights(
 
     downloads = weights.weights_folder() / "downloads"
     with watching(progress) as monitor:
-        checkpoint = weights_fetch.fetch(source, downloads, offline=offline, monitor=monitor)
+        checkpoint = weights_fetch.fetch(source, downloads, offline=offline, monitor=monitor, expected_sha256=expected_sha256)
         try:
             record = weights.import_weights(checkpoint, name=name, licence=licence, origin=source, monitor=monitor)
         finally:

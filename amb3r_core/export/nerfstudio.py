@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.image_files import PlacedImage, free_name, place_images
+from amb3r_core.export.image_kinds import is_image_file
 from amb3r_core.export.notes import comment_lines, provenance_record, write_json, write_sidecar
 from amb3r_core.export.ply import Vertices, write_vertices
 from amb3r_core.export.png import write_png
@@ -142,9 +143,11 @@ def _mask(path: str | None, width: int, height: int) -> NDArray[np.uint8]:
         return np.full((height, width), 255, dtype=np.uint8)
     imaging: Any = require("PIL.Image", extra="", purpose="to read masks")
     try:
+        if not is_image_file(Path(path)):
+            raise InputError(f"mask {path} is not an image")
         with imaging.open(path) as image:
             grey = image.convert("L").resize((width, height), imaging.Resampling.NEAREST)
-    except OSError as error:
+    except (OSError, ValueError, SyntaxError, imaging.DecompressionBombError) as error:
         raise InputError(f"mask {path} cannot be read: {error}") from error
     return np.where(np.asarray(grey) > 0, 255, 0).astype(np.uint8)
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core.export.image_files import link_or_copy
+from amb3r_core.export.file_copy import copy_file
 from amb3r_core.export.notes import comment_lines
 from amb3r_core.export.points import cloud_of
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Dense, Reconstruction, View
-from amb3r_core.scene_folder.document import CONFIDENCE_FILE, DEPTH_FILE, POINTS_FILE, RGB_FILE, SCENE_FILE, scene_text
+from amb3r_core.scene_folder.document import CONFIDENCE_FILE, DEPTH_FILE, POINTS_FILE, RGB_FILE, SCENE_FILE, is_inside, scene_text
 from amb3r_core.scene_folder.ply import write_cloud
 from amb3r_core.scene_folder.reader import count_points, load_cloud, load_scene
 from amb3r_core.storage.staging import staged_folder
@@ -89,10 +89,12 @@ def _carried_over(reconstruction: Reconstruction, target: Path, partial: Path) -
     def carried(path: str | None) -> str | None:
         if path is None or not Path(os.path.abspath(path)).is_relative_to(target) or not Path(path).is_file():
             return path
+        if not is_inside(Path(path), target):  # a link: the file stays where it is, and is named there
+            return os.path.realpath(path)
         new = partial / Path(os.path.abspath(path)).relative_to(target)
         if not new.exists():
             new.parent.mkdir(parents=True, exist_ok=True)
-            link_or_copy(Path(path), new)
+            copy_file(Path(path), new)
         return str(new)
 
     def moved(view: View) -> View:

@@ -101,18 +101,14 @@ def camera_of_colmap(
     model: str, width: float, height: float, params: Sequence[float], place: str, *, name: str = ""
 ) -> FileCamera:
     """A camera by COLMAP's model name and parameters, whose pixels count from the image's corner."""
-    n_focal = 1 if model in ONE_FOCAL_LENGTH else 2
-    lens_model = "SIMPLE_RADIAL" if model in PINHOLES else model
-    if lens_model not in N_COEFFICIENTS:
-        known = ", ".join([*PINHOLES, *N_COEFFICIENTS])
-        raise InputError(f"{place}: camera model {model} is not known here ({known}); undistort the photos with COLMAP first")
-    n_coefficients = 0 if model in PINHOLES else N_COEFFICIENTS[model]
-    if len(params) != n_focal + 2 + n_coefficients:
-        raise FormatError(f"{place}: {len(params)} parameters, {model} has {n_focal + 2 + n_coefficients}")
+    n_params = count_params(model, place)
+    if len(params) != n_params:
+        raise FormatError(f"{place}: {len(params)} parameters, {model} has {n_params}")
+    n_focal = _count_focal_lengths(model)
     focal, (cx, cy), coefficients = params[:n_focal], params[n_focal : n_focal + 2], tuple(params[n_focal + 2 :])
     if not all(isfinite(value) for value in coefficients):
         raise FormatError(f"{place}: a distortion coefficient is not a finite number")
-    lens = Lens(model=cast(LensModel, lens_model), coefficients=coefficients) if coefficients else STRAIGHT
+    lens = Lens(model=cast(LensModel, model), coefficients=coefficients) if coefficients else STRAIGHT
     return FileCamera(
         fx=focal[0],
         fy=focal[-1],
@@ -124,3 +120,15 @@ def camera_of_colmap(
         name=name,
         place=place,
     )
+
+
+def count_params(model: str, place: str) -> int:
+    """How many parameters a model of COLMAP's has; `InputError` for one that is not known here."""
+    if model not in PINHOLES and model not in N_COEFFICIENTS:
+        known = ", ".join([*PINHOLES, *N_COEFFICIENTS])
+        raise InputError(f"{place}: camera model {model} is not known here ({known}); undistort the photos with COLMAP first")
+    return _count_focal_lengths(model) + 2 + (0 if model in PINHOLES else N_COEFFICIENTS[model])
+
+
+def _count_focal_lengths(model: str) -> int:
+    return 1 if model in ONE_FOCAL_LENGTH else 2

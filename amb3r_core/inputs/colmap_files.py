@@ -1,29 +1,15 @@
 """COLMAP's models: a `sparse/0` folder, or single `images` and `cameras` files, as text or binary."""
 
-# pycolmap types its arrays as unknown to a strict checker.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfile
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.inputs.camera_values import FileCamera, camera_of_colmap
-from amb3r_core.inputs.pose_values import FilePose, pose_of_matrix, pose_of_quaternion
+from amb3r_core.inputs.colmap_binary import read_binary_cameras, read_binary_images
+from amb3r_core.inputs.names import shown
+from amb3r_core.inputs.pose_values import FilePose, pose_of_quaternion
 from amb3r_core.inputs.text_files import read_text
-from amb3r_core.optional import require
 from amb3r_core.scene.conventions import invert
-
-if TYPE_CHECKING:
-    import pycolmap
-
-MODEL_FILES = ("cameras", "images", "points3D", "rigs", "frames")
-NO_POINTS = (0).to_bytes(8, "little")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,38 +45,19 @@ def read_shared_cameras(path: Path) -> tuple[FileCamera, ...]:
 
 
 def _read_binary(folder: Path) -> ColmapModel:
-    """Through pycolmap, which reads older models too; one without points or rigs gets empty ones."""
     for needed in ("cameras", "images"):
         if not (folder / f"{needed}.bin").is_file():
             raise InputError(f"{folder}: {needed}.bin is missing beside the rest of the model")
-    library: Any = require("pycolmap", extra="", purpose="to read binary COLMAP models")
-    with tempfile.TemporaryDirectory(prefix="amb3r-model-") as name:
-        copy = Path(name)
-        for stem in MODEL_FILES:
-            source = folder / f"{stem}.bin"
-            if source.is_file() and stem != "points3D":
-                copyfile(source, copy / source.name)
-        (copy / "points3D.bin").write_bytes(NO_POINTS)
-        try:
-            model = library.Reconstruction(copy)
-        except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-            raise FormatError(f"{folder}: not a COLMAP model that can be read ({_first_line(error)})") from error
-    return _of_pycolmap(model, folder)
-
-
-def _of_pycolmap(model: "pycolmap.Reconstruction", folder: Path) -> ColmapModel:
+    cameras = read_binary_cameras(folder / "cameras.bin")
     poses: list[FilePose] = []
-    cameras: list[FileCamera] = []
-    for image_id in sorted(model.images):
-        image = model.image(image_id)
-        place = f"{folder}: image {image.name}"
-        camera = model.camera(image.camera_id)
-        values = [float(value) for value in camera.params]
-        cameras.append(camera_of_colmap(camera.model.name, camera.width, camera.height, values, place, name=image.name))
-        if image.has_pose:
-            matrix = np.asarray(image.cam_from_world().matrix(), dtype=np.float64).tolist()
-            poses.append(FilePose(cam_to_world=invert(pose_of_matrix(matrix, place)), name=image.name))
-    return ColmapModel(poses=tuple(poses), cameras=tuple(cameras))
+    named: list[FileCamera] = []
+    for image in read_binary_images(folder / "images.bin"):
+        place = f"{folder}: image {shown(Path(image.name))}"
+        if image.camera_id not in cameras:
+            raise FormatError(f"{place}: its camera {image.camera_id} is missing in cameras.bin")
+        poses.append(FilePose(cam_to_world=invert(pose_of_quaternion(image.wxyz, image.translation, place)), name=image.name))
+        named.append(cameras[image.camera_id].named(image.name))
+    return ColmapModel(poses=tuple(poses), cameras=tuple(named))
 
 
 def _read_text(folder: Path) -> ColmapModel:
@@ -175,8 +142,3 @@ def _is_number(word: str) -> bool:
 
 def _is_integer(word: str) -> bool:
     return word.lstrip("+-").isdecimal()
-
-
-def _first_line(error: BaseException) -> str:
-    lines: Sequence[str] = str(error).strip().splitlines()
-    return lines[0][:160] if lines else type(error).__name__

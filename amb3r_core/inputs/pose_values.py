@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from amb3r_core.scene.conventions import rigid, rotation_from_quaternion
 
 MAX_ROUNDING = 2e-2
 """How far the columns of a printed rotation may be from unit length and right angles; the nearest rotation is taken."""
+MAX_STRETCH = 1e9
+"""Beyond it a determinant may overflow, and the matrix is none of a rotation anyway."""
 MAX_COORDINATE = 1e9
 """Farther from the origin no camera stands, in any unit; such numbers are read from the wrong place."""
 
@@ -42,8 +45,8 @@ def pose_of_matrix(rows: Sequence[Sequence[float]], place: str) -> Float64:
 def pose_of_quaternion(wxyz: Sequence[float], translation: Sequence[float], place: str) -> Float64:
     """The rigid transform (4, 4) of a quaternion (w, x, y, z) of about unit length and a translation."""
     quaternion = np.array(wxyz, dtype=np.float64)
-    length = float(np.linalg.norm(quaternion))
-    if not np.isfinite(length):
+    length = hypot(*wxyz)
+    if not np.isfinite(quaternion).all():
         raise FormatError(f"{place}: {_first_bad(quaternion)} in the quaternion is not a finite number")
     if abs(length - 1.0) > 10 * MAX_ROUNDING:
         raise FormatError(f"{place}: the quaternion {_row(quaternion)} has length {length:.3g}, wanted 1")
@@ -61,7 +64,7 @@ def _rotation(matrix: Float64, place: str) -> Float64:
     u, stretch, vt = np.linalg.svd(matrix)
     if stretch[0] < 1e-9:
         raise FormatError(f"{place}: the rotation is all zeros")
-    if np.linalg.det(matrix) < 0:
+    if stretch[0] < MAX_STRETCH and np.linalg.det(matrix) < 0:
         raise FormatError(f"{place}: the rotation is mirrored (determinant {np.linalg.det(matrix):.3g}): an axis is flipped")
     if np.abs(stretch - 1.0).max() > MAX_ROUNDING:
         raise FormatError(f"{place}: the rotation stretches by {_row(stretch)}, wanted 1 1 1")

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path, PurePosixPath
 
 from amb3r_core.errors import FormatError
@@ -15,6 +16,8 @@ POSITION_COLUMNS = (("tx", "ty", "tz"), ("x", "y", "z"), ("px", "py", "pz"))
 QUATERNION_COLUMNS = ("qw", "qx", "qy", "qz")
 CLOCKS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 """Whole numbers above the first are in units of the second, in seconds: nano-, micro- and milliseconds since 1970."""
+LONGEST_LINE = 100_000
+"""Characters; more than any line of a table has, and less than Python's reader of them takes."""
 MIN_DIGITS_OF_A_TIME = 10
 """A whole number in a photo's name is a time from so many digits on, else it is a number."""
 
@@ -55,13 +58,26 @@ def _seconds(time: float) -> float:
     return next((time * unit for least, unit in CLOCKS if time > least), time)
 
 
+def _time(time: float, place: str) -> float:
+    if not isfinite(time):
+        raise FormatError(f"{place}: the time {time} is not a finite number")
+    return _seconds(time)
+
+
 def _header(lines: Sequence[tuple[int, str]]) -> list[str] | None:
     """The columns of a table whose first line names them; None when it does not."""
     if not lines:
         return None
-    columns = [column.strip().lower() for column in next(csv.reader([lines[0][1].lstrip("#").strip()]))]
+    first = lines[0][1].lstrip("#").strip()
+    if len(first) > LONGEST_LINE:
+        return None
+    columns = [column.strip().lower() for column in _cells(first)]
     has_positions = any(set(names) <= set(columns) for names in POSITION_COLUMNS)
     return columns if has_positions and set(QUATERNION_COLUMNS) <= set(columns) else None
+
+
+def _cells(line: str) -> list[str]:
+    return next(csv.reader([line]))
 
 
 def _of_table(path: Path, columns: Sequence[str], lines: Sequence[tuple[int, str]]) -> tuple[FilePose, ...]:
@@ -71,7 +87,9 @@ def _of_table(path: Path, columns: Sequence[str], lines: Sequence[tuple[int, str
     poses: list[FilePose] = []
     for number, line in lines[1:]:
         place = f"{path}:{number}"
-        values = [value.strip() for value in next(csv.reader([line]))]
+        if len(line) > LONGEST_LINE:
+            raise FormatError(f"{place}: a line of {len(line)} characters is no pose")
+        values = [value.strip() for value in _cells(line)]
         if len(values) != len(columns):
             raise FormatError(f"{place}: {len(values)} values for {len(columns)} columns")
         cells = dict(zip(columns, values, strict=True))
@@ -86,7 +104,7 @@ def _of_cells(
 ) -> FilePose:
     wxyz = [_number(cells.get(name, ""), f"{place}: {name}") for name in QUATERNION_COLUMNS]
     xyz = [_number(cells.get(name, ""), f"{place}: {name}") for name in position]
-    time_s = None if time_column is None else _seconds(_number(cells.get(time_column, ""), f"{place}: {time_column}"))
+    time_s = None if time_column is None else _time(_number(cells.get(time_column, ""), f"{place}: {time_column}"), place)
     name = "" if name_column is None else cells.get(name_column, "")
     return FilePose(cam_to_world=pose_of_quaternion(wxyz, xyz, place), name=name, time_s=None if name else time_s)
 
@@ -100,9 +118,10 @@ def _of_line(line: str, place: str) -> FilePose:
     first = line.replace(",", " ").rsplit(maxsplit=7)[0].strip()
     pose = pose_of_quaternion((qw, qx, qy, qz), (x, y, z), place)
     try:
-        return FilePose(cam_to_world=pose, time_s=_seconds(float(first)))
+        time_s = float(first)
     except ValueError:
         return FilePose(cam_to_world=pose, name=first)
+    return FilePose(cam_to_world=pose, time_s=_time(time_s, place))
 
 
 def _kitti(words: Sequence[str], place: str) -> FilePose:

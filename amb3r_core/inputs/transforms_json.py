@@ -20,8 +20,8 @@ from amb3r_core.scene_folder.json_text import Node, parse_json
 COEFFICIENTS = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6")
 """In the order of COLMAP's FULL_OPENCV."""
 FISHEYE_MODELS = ("OPENCV_FISHEYE", "FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE")
-MAX_ANGLE_RAD = 3.1
-"""A horizontal angle of view at or beyond half a turn fits no pinhole."""
+MIN_ANGLE_RAD, MAX_ANGLE_RAD = 1e-3, 3.1
+"""A horizontal angle of view at or beyond half a turn fits no pinhole; the longest telescopes see a few thousandths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def _camera_of_frame(root: Node, frame: Node, name: str) -> FileCamera | None:
     fx, angle = told.get("fl_x", 0.0), told.get("camera_angle_x", 0.0)
     if fx == 0.0 and angle == 0.0:
         return None
-    if fx == 0.0 and not 0.0 < angle < MAX_ANGLE_RAD:
+    if fx == 0.0 and not MIN_ANGLE_RAD < angle < MAX_ANGLE_RAD:
         raise FormatError(f"{place}: camera_angle_x is {angle:g} rad, which no pinhole sees")
     return FileCamera(
         fx=fx or 0.5 / tan(angle / 2.0),

@@ -233,10 +233,22 @@ def resolved(path: str, folder: Path) -> Path:
 
 
 def own_file(path: str, folder: Path, *steps: str | int) -> Path:
-    """The place of a file of the scene itself. Raises `FieldError` when it is outside the folder or missing."""
+    """The place of a file of the scene itself. Raises `FieldError` when it is missing, or outside the folder, links followed."""
     place = resolved(path, folder)
-    if not place.is_relative_to(folder):
+    if not is_inside(place, folder):
         raise FieldError(f"{path} leaves the scene folder", *steps)
     if not place.is_file():
         raise FieldError(f"the file {path} is missing", *steps)
     return place
+
+
+def is_inside(place: Path, folder: Path) -> bool:
+    """Whether a file lies in the folder, with all links followed."""
+    return Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))
+
+
+def files_outside(reconstruction: Reconstruction, folder: Path) -> list[str]:
+    """The photos and masks that a scene names and that lie outside its folder, with all links followed."""
+    named = [path for view in reconstruction.views for path in (view.path, view.mask_path)]
+    named += [view.path for view in reconstruction.unregistered]
+    return [path for path in named if path is not None and not is_inside(Path(path), folder)]

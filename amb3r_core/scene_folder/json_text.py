@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Context, Decimal
+from decimal import Context, Decimal, InvalidOperation
 from typing import NoReturn, cast
 
 import numpy as np
@@ -13,6 +13,12 @@ from amb3r_core.errors import FormatError
 
 EXACT = Context(prec=60)
 """Enough digits to add a half to any number that matters without rounding."""
+
+MAX_DEPTH = 50
+"""Levels of lists and objects: a scene has six, and each costs the reader stack."""
+
+MAX_INTEGER = 1 << 53
+"""Whole numbers up to here are the same as floats."""
 
 _LARGEST = Decimal(repr(np.finfo(np.float64).max.item()))
 
@@ -56,9 +62,19 @@ def parse_json(text: str, file: str) -> "Node":
         raise FormatError(f"{file}: {constant} is not a finite number")
 
     try:
-        return Node(json.loads(text, parse_float=Decimal, parse_constant=refuse), file)
+        root = Node(json.loads(text, parse_float=_decimal, parse_constant=refuse), file)
+        root.check_depth()
+        return root
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{file}: not valid JSON: {error}") from error
+
+
+def _decimal(text: str) -> Decimal:
+    """A number with a point or an exponent; infinite where the exponent is beyond all that a `Decimal` holds."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("-Infinity" if text.startswith("-") else "Infinity")
 
 
 def _no_names() -> dict[str, str]:
@@ -78,6 +94,15 @@ class Node:
     def fail(self, message: str) -> NoReturn:
         """Raises `FormatError` with the file and the place."""
         raise FormatError(f"{self.file}: {self.place}: {message}" if self.place else f"{self.file}: {message}")
+
+    def check_depth(self) -> None:
+        """Raises `FormatError` for lists and objects inside one another deeper than any document of ours; not by recursion."""
+        level = [self.value]
+        for _ in range(MAX_DEPTH):
+            level = [inner for value in level for inner in _inside(value)]
+            if not level:
+                return
+        self.fail(f"lists and objects lie more than {MAX_DEPTH} deep in one another")
 
     @property
     def is_null(self) -> bool:
@@ -107,7 +132,10 @@ class Node:
 
     def mapping(self) -> dict[str, "Node"]:
         """The object's fields, whichever there are."""
-        return {name: self._child(f".{name}", value) for name, value in self._object().items()}
+        fields = self._object()
+        if not all(map(_is_writable, fields)):
+            self.fail("a name in it holds half a character, which no text file can")
+        return {name: self._child(f".{name}", value) for name, value in fields.items()}
 
     def items(self, length: int | None = None) -> list["Node"]:
         """The list's items, `length` of them."""
@@ -122,6 +150,8 @@ class Node:
     def text(self) -> str:
         if not isinstance(self.value, str):
             self.fail(f"is {_kind(self.value)}, wanted text")
+        if not _is_writable(self.value):
+            self.fail("holds half a character, which no text file can")
         return self.value
 
     def boolean(self) -> bool:
@@ -132,6 +162,8 @@ class Node:
     def integer(self) -> int:
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             self.fail(f"is {_kind(self.value)}, wanted a whole number")
+        if abs(self.value) > MAX_INTEGER:
+            self.fail(f"is beyond {MAX_INTEGER}")
         return self.value
 
     def decimal(self) -> Decimal:
@@ -139,7 +171,7 @@ class Node:
         if not isinstance(self.value, int | Decimal) or isinstance(self.value, bool):
             self.fail(f"is {_kind(self.value)}, wanted a number")
         number = Decimal(self.value)
-        if abs(number) > _LARGEST:
+        if number.copy_abs() > _LARGEST:
             self.fail("is not a finite number")
         return number
 
@@ -152,6 +184,8 @@ class Node:
             return {name: node.plain() for name, node in self.mapping().items()}
         if isinstance(self.value, list):
             return [node.plain() for node in self.items()]
+        if isinstance(self.value, str):
+            return self.text()
         return self.number() if isinstance(self.value, Decimal) else self.value
 
     def _object(self) -> dict[str, object]:
@@ -162,6 +196,21 @@ class Node:
 
     def _child(self, step: str, value: object) -> "Node":
         return Node(value, self.file, f"{self.place}{step}".removeprefix("."), self.old_names)
+
+
+def _is_writable(text: str) -> bool:
+    """Whether the text can be encoded: JSON's escapes can spell halves of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast(dict[str, object], value).values()
+    return cast(list[object], value) if isinstance(value, list) else ()
 
 
 def add_half(value: float) -> Decimal:

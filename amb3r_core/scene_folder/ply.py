@@ -45,6 +45,8 @@ _NUMPY_OF_PLY = {
 }
 _PLY_OF_NUMPY = {numpy: ply for ply, numpy in reversed(_NUMPY_OF_PLY.items())}
 _LONGEST_HEADER = 1 << 20
+_LONGEST_COUNT = 18
+"""Digits: no file holds more, and Python refuses numbers of thousands."""
 
 
 def write_cloud(path: Path, cloud: PointCloud, comments: Iterable[str] = ()) -> None:
@@ -90,9 +92,7 @@ def read_vertices(path: Path) -> Vertices:
     """
     with path.open("rb") as file:
         count, dtype = _read_header(path, file)
-        data = file.read(count * dtype.itemsize)
-    _check_length(path, count, dtype, len(data))
-    return np.frombuffer(data, dtype=dtype)
+        return np.frombuffer(file.read(count * dtype.itemsize), dtype=dtype)
 
 
 def map_vertices(path: Path) -> Vertices:
@@ -100,24 +100,22 @@ def map_vertices(path: Path) -> Vertices:
     with path.open("rb") as file:
         count, dtype = _read_header(path, file)
         start = file.tell()
-    _check_length(path, count, dtype, path.stat().st_size - start)
     return np.memmap(path, dtype=dtype, mode="r", offset=start, shape=(count,)) if count else np.zeros(0, dtype)
 
 
-def _check_length(path: Path, count: int, dtype: np.dtype[np.void], length: int) -> None:
-    wanted = count * dtype.itemsize
-    if length < wanted:
-        raise FormatError(f"{path}: cut short: {count} vertices need {wanted} bytes, {length} are there")
-
-
 def count_vertices(path: Path) -> int:
-    """How many vertices a PLY's header announces; `FormatError` as `read_vertices`."""
+    """How many vertices a PLY holds; `FormatError` as `read_vertices`."""
     with path.open("rb") as file:
         return _read_header(path, file)[0]
 
 
 def _read_header(path: Path, file: BinaryIO) -> tuple[int, np.dtype[np.void]]:
-    return _parse_header(path, file.read(4), iter(lambda: file.readline(_LONGEST_HEADER), b""))
+    """What the header says, when the file is long enough for it; the file stands at the first vertex."""
+    count, dtype = _parse_header(path, file.read(4), iter(lambda: file.readline(_LONGEST_HEADER), b""))
+    wanted, length = count * dtype.itemsize, path.stat().st_size - file.tell()
+    if length < wanted:
+        raise FormatError(f"{path}: cut short: {count} vertices need {wanted} bytes, {length} are there")
+    return count, dtype
 
 
 def _parse_header(path: Path, magic: bytes, lines: Iterable[bytes]) -> tuple[int, np.dtype[np.void]]:
@@ -156,7 +154,8 @@ def _parse_header(path: Path, magic: bytes, lines: Iterable[bytes]) -> tuple[int
 def _vertex_count(path: Path, count: int | None, element: str, number: str) -> int:
     if count is not None:
         return count
-    if element != "vertex" or not number.isdecimal():
+    if element != "vertex" or not number.isdecimal() or len(number) > _LONGEST_COUNT:
+        number = number[:_LONGEST_COUNT]
         raise FormatError(f"{path}: the first element must be vertex with a count, not {element!r} {number!r}")
     return int(number)
 

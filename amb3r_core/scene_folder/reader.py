@@ -16,8 +16,12 @@ from amb3r_core.scene.reconstruction import Dense, Reconstruction
 from amb3r_core.scene_folder.codec import FieldError, decode
 from amb3r_core.scene_folder.document import SCENE_FILE, MissingPhotos, own_file, reconstruction_of
 from amb3r_core.scene_folder.json_text import Node, parse_json
+from amb3r_core.scene_folder.npy import map_array
 from amb3r_core.scene_folder.ply import count_vertices, read_cloud
 from amb3r_core.scene_folder.records import FORMAT, FORMAT_VERSION, NAMES_IN_VERSION_1, DenseRecord, SceneRecord
+
+MAX_BYTES = 1 << 30
+"""Of `scene.amb3r`: a view takes about a thousand."""
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -78,6 +82,8 @@ def find_scene_file(scene: Path | str) -> Path:
 def read_scene(scene: Path | str, missing_photos: MissingPhotos = "refuse") -> StoredScene:
     """The document of a scene folder, checked field by field. Raises as `load_scene` does."""
     file = find_scene_file(scene)
+    if file.stat().st_size > MAX_BYTES:
+        raise FormatError(f"{file}: {file.stat().st_size / 1e6:.0f} MB are more than any scene needs")
     try:
         root = parse_json(file.read_text(encoding="utf-8"), str(file))
     except UnicodeDecodeError as error:
@@ -140,8 +146,8 @@ def _open_maps(dense: DenseRecord, n_views: int, folder: Path) -> Dense:
 
 def _open_map(path: Path, kind: type[Scalar], shape: tuple[int, ...], name: str) -> NDArray[Scalar]:
     try:
-        array: NDArray[np.generic] = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array = map_array(path)
+    except ValueError as error:
         raise FieldError(f"{path.name} is no array: {error}", "dense", name) from error
     wanted = np.dtype(kind).newbyteorder("<")
     if array.dtype != wanted or array.shape != shape:

@@ -9,9 +9,11 @@ pass over fields they do not know, so that new fields need no new version; a new
 readers of version 1 do too. Version 2 differs from version 1 in the names of `NAMES_IN_VERSION_1`; both are read.
 """
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import hypot
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Literal
 
@@ -33,6 +35,9 @@ NAMES_IN_VERSION_1 = {
 }
 """What fields were called in the first format, by the name they have now."""
 
+NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that break lines or cannot be written: control, surrogate, line and paragraph separator."""
+
 UP_TOLERANCE = 1e-3
 """How far the length of `up_world` may be from 1."""
 
@@ -53,7 +58,17 @@ def is_absolute(path: str) -> bool:
     return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
+def is_clean_name(name: str) -> str:
+    """A check for view names: clean relative paths on one line, as the reading of photos makes them."""
+    if any(unicodedata.category(letter) in NOT_IN_NAMES for letter in name):
+        return f"{name!r} holds characters that do not belong into a name"
+    if "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):
+        return f"{name!r} is no name: wanted a relative path with forward slashes, without '.' and '..'"
+    return ""
+
+
 Name = Annotated[str, is_not_empty]
+ViewName = Annotated[str, is_not_empty, is_clean_name]
 StoredPath = Annotated[str, leads_to_a_file]
 Count = Annotated[int, at_least(0)]
 Size = Annotated[int, at_least(1)]
@@ -80,7 +95,7 @@ class LensRecord:
 class ViewRecord:
     """One placed photo or video frame."""
 
-    name: Name
+    name: ViewName
     image: StoredPath | None
     width: Size
     height: Size
@@ -99,7 +114,7 @@ class ViewRecord:
         (fx, skew, _), (zero, fy, _), last = self.K
         if skew != 0 or zero != 0 or last != (0, 0, 1):
             raise FieldError("wanted [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]", "K")
-        if fx <= 0 or fy <= 0:
+        if float(fx) <= 0 or float(fy) <= 0:
             raise FieldError(f"focal lengths must be positive, not {fx} and {fy}", "K")
         try:
             check_rigid(np.array(self.cam_to_world), "the pose")
@@ -111,7 +126,7 @@ class ViewRecord:
 class UnregisteredRecord:
     """A photo or frame that could not be placed, and why."""
 
-    name: Name
+    name: ViewName
     reason: str
     image: StoredPath | None
 
@@ -208,7 +223,7 @@ class SceneRecord:
         unit = "metre" if self.metric else "unit"
         if self.unit != unit:
             raise FieldError(f"is {self.unit!r}, wanted {unit!r}", "unit")
-        if self.up_world is not None and abs(float(np.linalg.norm(self.up_world)) - 1.0) > UP_TOLERANCE:
+        if self.up_world is not None and abs(hypot(*self.up_world) - 1.0) > UP_TOLERANCE:
             raise FieldError("is not a direction of length 1", "up_world")
         self._check_names()
         self._check_letterboxes()

@@ -19,24 +19,29 @@ def renamed(scene: Reconstruction, *names: str) -> Reconstruction:
     return replace(scene, views=tuple(replace(view, name=name) for view, name in zip(scene.views, names, strict=True)))
 
 
-def test_originals_are_the_same_files_and_keep_their_cameras(tmp_path: Path):
+def test_originals_are_copied_and_keep_their_cameras(tmp_path: Path):
     scene = fake_room(2, mixed=True, images_folder=tmp_path / "photos").reconstruction
     placed = place_images(scene, tmp_path / "out")
     for view, image in zip(scene.views, placed, strict=True):
-        assert os.path.samefile(view.path, tmp_path / "out" / image.name)
+        copy = tmp_path / "out" / image.name
+        assert not os.path.samefile(view.path, copy)
+        assert copy.read_bytes() == Path(view.path).read_bytes()
         assert image.camera == view.camera
 
 
-def test_originals_are_copied_where_links_are_not_possible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def refuse(source: object, target: object) -> None:
-        raise OSError("no links here")
-
-    monkeypatch.setattr(os, "link", refuse)
-    scene = fake_room(1, images_folder=tmp_path / "photos").reconstruction
-    (image,) = place_images(scene, tmp_path / "out")
-    copy = tmp_path / "out" / image.name
-    assert not os.path.samefile(scene.views[0].path, copy)
-    assert copy.read_bytes() == Path(scene.views[0].path).read_bytes()
+def test_a_file_that_is_no_image_is_not_copied_whatever_its_name(tmp_path: Path):
+    scene = fake_room(1).reconstruction
+    for name, content in {
+        "secret.jpg": b"root:x:0:0",
+        "page.jpg": b"%!PS-Adobe-3.0 EPSF-3.0",
+        "key": b"",
+        "BM.png": b"BMW keys",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        named = replace(scene, views=(replace(scene.views[0], path=str(tmp_path / name)),))
+        with pytest.raises(InputError, match=f"view 'photo_000.png': .*{name} is not an image"):
+            place_images(named, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.*"))
 
 
 def test_a_view_without_a_file_gets_the_dense_colours_and_their_camera(tmp_path: Path):

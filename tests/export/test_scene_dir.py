@@ -109,6 +109,18 @@ def test_overwriting_a_scene_keeps_the_photos_inside_it(tmp_path: Path):
     assert np.allclose(again.dense.depth, 2.0 * fake_room(2).reconstruction.dense.depth)
 
 
+def test_a_link_out_of_a_scene_that_is_overwritten_is_not_filled_with_its_file(tmp_path: Path):
+    (tmp_path / "secret").write_text("key")
+    with staged_folder(tmp_path / "scene") as folder:
+        write_scene_folder(fake_room(2, images_folder=folder / "images").reconstruction, folder)
+    photo = tmp_path / "scene" / "images" / "photo_001.png"
+    photo.unlink()
+    photo.symlink_to(tmp_path / "secret")
+    save_scene(load_scene(tmp_path / "scene"), tmp_path / "scene", overwrite=True)
+    assert [path.name for path in (tmp_path / "scene" / "images").iterdir()] == ["photo_000.png"]
+    assert load_scene(tmp_path / "scene").views[1].path == str(tmp_path / "secret")
+
+
 def test_an_existing_scene_is_not_overwritten_by_mistake(tmp_path: Path):
     save_scene(rich_scene(), tmp_path / "scene")
     before = (tmp_path / "scene" / "scene.amb3r").read_bytes()

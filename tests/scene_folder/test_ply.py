@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from amb3r_core.errors import FormatError
-from amb3r_core.scene_folder.ply import read_cloud, read_vertices
+from amb3r_core.scene_folder.ply import count_vertices, map_vertices, read_cloud, read_vertices
 
 
 def test_an_ascii_or_foreign_file_is_named_with_its_trouble(tmp_path: Path):
@@ -17,6 +17,8 @@ def test_an_ascii_or_foreign_file_is_named_with_its_trouble(tmp_path: Path):
         b"ply\nformat binary_little_endian 1.0\n": "the header has no end",
         b"ply\nformat binary_little_endian 1.0\nend_header\n": "no vertex element",
         b"ply\nformat binary_little_endian 1.0\n" + end: "cut short: 1 vertices need 4 bytes, 0 are there",
+        b"ply\nformat binary_little_endian 1.0\n" + end.replace(b"1\n", b"9" * 15 + b"\n", 1): "cut short: 9{15} vertices",
+        b"ply\nformat binary_little_endian 1.0\n" + end.replace(b"1\n", b"9" * 5000 + b"\n", 1): "must be vertex with a count",
         b"ply\nelement face 3\n" + end: "the first element must be vertex",
         b"ply\nelement vertex 1\nproperty quad x\nend_header\n": "property x has the unknown type 'quad'",
         b"ply\nelement vertex 1\nproperty list uchar int x\nend_header\n": "lists are not supported",
@@ -24,8 +26,9 @@ def test_an_ascii_or_foreign_file_is_named_with_its_trouble(tmp_path: Path):
     }
     for content, message in cases.items():
         path.write_bytes(content)
-        with pytest.raises(FormatError, match=rf"a\.ply: .*{message}"):
-            read_vertices(path)
+        for read in (read_vertices, map_vertices, count_vertices):
+            with pytest.raises(FormatError, match=rf"a\.ply: .*{message}"):
+                read(path)
 
 
 def test_a_cloud_without_confidence_is_named(tmp_path: Path):

@@ -10,6 +10,7 @@ import pytest
 
 from amb3r_core.errors import FormatError, InputError
 from amb3r_core.export.scene_dir import save_scene
+from amb3r_core.scene_folder.document import files_outside
 from amb3r_core.scene_folder.reader import count_points, load_cloud, load_scene, read_scene
 from tests.fakes import fake_room, rich_scene
 from tests.paths import ROOT
@@ -162,6 +163,15 @@ def change(folder: Path, path: str, value: object) -> None:
         ("views.1.width", 0, r"views\[1\]\.width: is 0, wanted 1 or more"),
         ("views.1.name", "photo_000.png", r"views\[1\]\.name: 'photo_000.png' is the name of another view"),
         ("views.1.name", "", r"views\[1\]\.name: is empty"),
+        ("views.1.name", "/IMG_1.jpg", r"views\[1\]\.name: '/IMG_1.jpg' is no name"),
+        ("views.1.name", "..", r"views\[1\]\.name: '..' is no name"),
+        ("views.1.name", "a/../../b.jpg", r"views\[1\]\.name: .* is no name"),
+        ("views.1.name", "a\\b.jpg", r"views\[1\]\.name: .* is no name"),
+        ("views.1.name", "a\nb.jpg", r"views\[1\]\.name: 'a\\nb.jpg' holds characters"),
+        ("views.1.name", "a\0.jpg", r"views\[1\]\.name: 'a\\x00.jpg' holds characters"),
+        ("unregistered.0.name", "./a.jpg", r"unregistered\[0\]\.name: './a.jpg' is no name"),
+        ("views.1.width", 10**300, r"views\[1\]\.width: is beyond"),
+        ("up_world", [1e308, 1e308, 1e308], "up_world: is not a direction of length 1"),
         ("views.1.image", "images/gone.jpg", r"views\[1\]\.image: the file images/gone.jpg is missing"),
         ("views.1.image", "../secret.jpg", r"views\[1\]\.image: ../secret.jpg leaves the scene folder"),
         ("views.1.image", "images\\a.jpg", r"views\[1\]\.image: .* forward slashes"),
@@ -239,3 +249,27 @@ def test_maps_that_were_cut_short_are_named(tmp_path: Path):
     depth.write_bytes(depth.read_bytes()[:-100])
     with pytest.raises(FormatError, match=r"dense\.depth: depth\.npy is no array"):
         load_scene(tmp_path / "scene")
+
+
+def test_a_file_of_the_scene_that_is_a_link_out_of_it_is_not_read(tmp_path: Path):
+    save_scene(rich_scene(), tmp_path / "scene")
+    (tmp_path / "scene" / "dense" / "depth.npy").rename(tmp_path / "depth.npy")
+    (tmp_path / "scene" / "dense" / "depth.npy").symlink_to(tmp_path / "depth.npy")
+    with pytest.raises(FormatError, match=r"dense\.depth: dense/depth.npy leaves the scene folder"):
+        load_scene(tmp_path / "scene")
+
+
+def test_a_scene_folder_may_itself_be_a_link(tmp_path: Path):
+    scene = rich_scene()
+    save_scene(scene, tmp_path / "there")
+    (tmp_path / "here").symlink_to(tmp_path / "there")
+    assert np.array_equal(load_scene(tmp_path / "here").dense.depth, scene.dense.depth)
+
+
+def test_photos_outside_the_folder_are_told_links_followed(tmp_path: Path):
+    inside = fake_room(2, images_folder=tmp_path / "scene" / "images").reconstruction
+    assert files_outside(inside, tmp_path / "scene") == []
+    link = tmp_path / "scene" / "images" / "link.png"
+    link.symlink_to("/etc/hostname")
+    view = replace(inside.views[0], path=str(link), mask_path="/etc/passwd")
+    assert files_outside(replace(inside, views=(view, inside.views[1])), tmp_path / "scene") == [str(link), "/etc/passwd"]

@@ -230,7 +230,10 @@ def _write_record(record: WeightsRecord) -> None:
 def _read_record(path: Path) -> WeightsRecord:
     sidecar = path.with_suffix(".json")
     try:
-        fields = cast(dict[str, str], json.loads(sidecar.read_text(encoding="utf-8")))
-        return WeightsRecord(path=path, **fields)  # pyright: ignore[reportArgumentType]
-    except (ValueError, TypeError) as error:
+        fields = cast(dict[str, object], json.loads(sidecar.read_text(encoding="utf-8")))
+        record = WeightsRecord(path=path, **fields)  # pyright: ignore[reportArgumentType]
+        if not all(isinstance(value, str) for value in fields.values()):
+            raise ValueError("a field is no text")
+        return record
+    except (ValueError, TypeError, RecursionError) as error:
         raise FormatError(f"{sidecar} is not a record of weights ({error}): import {path.name} again") from error

@@ -4,16 +4,17 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import cast
-from urllib.parse import unquote, urlparse
+from typing import IO, cast
+from urllib.parse import ParseResult, unquote, urlparse
 
 from amb3r_core.errors import WeightsError
 from amb3r_core.models.amb3r.weights import HOW_TO_GET
+from amb3r_core.models.amb3r.weights_files import file_digest
 from amb3r_core.optional import require
 from amb3r_core.progress import Monitor, Progress
 
@@ -22,20 +23,33 @@ SHORT_NAMES = {
     "vggt-1b-commercial": "hf:facebook/VGGT-1B-Commercial/vggt_1B_commercial.pt",
 }
 """Where names lead, as far as is known: no download from there was tried."""
+KNOWN_SHA256: Mapping[str, str] = {}
+"""What published files have, by the address that SHORT_NAMES leads to; none was at hand to compute it from."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 60
 TRIES = 5
 HTTP_PARTIAL, HTTP_RANGE_ERROR = 206, 416
 
 
-def fetch(source: str, folder: Path, *, offline: bool, monitor: Monitor) -> Path:
+def fetch(source: str, folder: Path, *, offline: bool, monitor: Monitor, expected_sha256: str | None = None) -> Path:
     """The path of the checkpoint, after bringing it into `folder` if it is not on this machine.
 
-    source: a name in SHORT_NAMES, a file, an http(s) address, "hf:OWNER/REPO/FILE", "gdrive:ID" or a Google Drive link.
-    With `offline` only a local file will do. A download that breaks is taken up again where it stopped, now or at the next call.
-    Raises `WeightsError`, or `DependencyError` naming the extra that a hub needs.
+    source: a name in SHORT_NAMES, a file, an https address (http on this machine alone), "hf:OWNER/REPO/FILE", "gdrive:ID" or a
+    Google Drive link. With `offline` only a local file will do. A download that breaks is taken up again where it stopped, now or
+    at the next call. expected_sha256: what the file must have, that in KNOWN_SHA256 when not given; a download with another one
+    is deleted. Raises `WeightsError`, or `DependencyError` naming the extra that a hub needs.
     """
     source = SHORT_NAMES.get(source.lower(), source)
+    path = _brought(source, folder, offline=offline, monitor=monitor)
+    wanted = (expected_sha256 or KNOWN_SHA256.get(source, "")).lower()
+    if wanted and (found := file_digest(path, monitor)) != wanted:
+        discard(path, folder)
+        raise WeightsError(f"{source} has the SHA-256 {found}, but {wanted} was expected: it is not the file that was meant")
+    return path
+
+
+def _brought(source: str, folder: Path, *, offline: bool, monitor: Monitor) -> Path:
     if (local := _local_file(source)) is not None:
         return local
     if source.lower() == "amb3r":
@@ -44,21 +58,55 @@ def fetch(source: str, folder: Path, *, offline: bool, monitor: Monitor) -> Path
         raise WeightsError(
             f"`offline=True`: {source} is not a file on this machine, and the network is left alone", option="offline"
         )
+    if _is_address(source):
+        _check_secure(source)
     folder.mkdir(parents=True, exist_ok=True)
     if source.startswith("hf:"):
         return _fetch_from_hub(source.removeprefix("hf:"), folder, monitor)
     if drive_id := _drive_id(source):
         return _fetch_from_drive(drive_id, folder, monitor)
-    if urlparse(source).scheme in ("http", "https"):
+    if _is_address(source):
         return _fetch_url(source, folder, monitor)
     raise WeightsError(
-        f"{source}: no such file, and not an address; give a file, an http(s) address, hf:OWNER/REPO/FILE, gdrive:ID "
+        f"{source}: no such file, and not an address; give a file, an https address, hf:OWNER/REPO/FILE, gdrive:ID "
         f"or one of {', '.join(SHORT_NAMES)}"
     )
 
 
+def _is_address(source: str) -> bool:
+    return source.lower().startswith(("http://", "https://"))
+
+
+def _check_secure(address: str) -> None:
+    """`WeightsError` for an address that anybody on the way could answer; on this machine there is nobody on the way."""
+    parts = _parsed(address)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise WeightsError(f"{address}: plain http lets anybody on the way swap the file; give an https address")
+
+
+def _parsed(address: str) -> ParseResult:
+    try:
+        parts = urlparse(address)
+        _ = parts.port  # looked at only now
+    except ValueError as error:
+        raise WeightsError(f"{address} is no address: {error}") from error
+    return parts
+
+
+class _SecureRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but none that leads from https to http."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        _check_secure(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _local_file(source: str) -> Path | None:
-    address = urlparse(source)
+    if _is_address(source):
+        return None
+    address = _parsed(source)
     path = Path(unquote(address.path)) if address.scheme == "file" else Path(source).expanduser()
     return path if path.is_file() else None
 
@@ -66,7 +114,7 @@ def _local_file(source: str) -> Path | None:
 def _drive_id(source: str) -> str | None:
     if source.startswith("gdrive:"):
         return source.removeprefix("gdrive:")
-    if urlparse(source).hostname in ("drive.google.com", "drive.usercontent.google.com"):
+    if _parsed(source).hostname in ("drive.google.com", "drive.usercontent.google.com"):
         found = re.search(r"/d/([\w-]+)|[?&]id=([\w-]+)", source)
         return (found[1] or found[2]) if found else None
     return None
@@ -150,7 +198,8 @@ class _Download:
             # The server sends the whole file if it has another one by now.
             request.add_header("If-Range", version)
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+            opener = urllib.request.build_opener(_SecureRedirects)
+            with opener.open(request, timeout=TIMEOUT_S) as response:
                 self._receive(response, monitor)
         except urllib.error.HTTPError as error:
             if error.code != HTTP_RANGE_ERROR or error.headers.get("Content-Range") != f"bytes */{self.n_bytes}":
@@ -179,10 +228,17 @@ class _Download:
         self.stamp.write_text(json.dumps({"address": self.address, "version": version}), encoding="utf-8")
 
     def _version(self) -> str | None:
-        if not self.stamp.is_file():
+        """The version that the part is of; None when the record of it is missing or broken, and the download starts anew."""
+        try:
+            stamp: object = json.loads(self.stamp.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
             return None
-        stamp = cast(dict[str, str | None], json.loads(self.stamp.read_text(encoding="utf-8")))
-        return stamp["version"] if stamp.get("address") == self.address else None
+        fields = cast(dict[str, object], stamp) if isinstance(stamp, dict) else {}
+        version = fields.get("version")
+        is_ours = (
+            fields.get("address") == self.address and isinstance(version, str) and version.isascii() and version.isprintable()
+        )
+        return version if is_ours and isinstance(version, str) else None
 
 
 def discard(path: Path, folder: Path) -> None:

@@ -6,9 +6,9 @@ Nothing here runs code from a file: checkpoints are read with `weights_only=True
 import argparse
 import hashlib
 import json
-import pickle
 import shutil
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -59,6 +59,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
             pass
     except SafetensorError as error:
         raise WeightsError(f"{path} is damaged or not a safetensors file: {error}") from error
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error}") from error
     with path.open("rb") as file:
         (header_size,) = struct.unpack("<Q", file.read(8))
         entries = cast(dict[str, dict[str, object]], json.loads(file.read(header_size)))
@@ -82,17 +84,37 @@ def _mapped(path: Path, data_start: int, name: str, entry: Mapping[str, object])
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
+    """Through torch's reader of plain data.
+
+    What that raises on damaged files has no end (a dozen kinds were seen), so all of it means that this is no checkpoint.
+    """
     load = cast(Callable[..., object], torch.load)
     try:
+        is_zip = zipfile.is_zipfile(path)
+        if is_zip:
+            _check_zip(path)
         # Training checkpoints carry the options of their run; a Namespace is plain data.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            held = load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).strip().split("\n", maxsplit=1)[0]
+        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
+            warnings.simplefilter("ignore")  # about odd protocols, of files that are refused a moment later
+            held = load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    except (MemoryError, WeightsError):
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).split("\n", maxsplit=1)[0]
         raise WeightsError(
             f"{path} is damaged or holds more than tensors and plain data, so it is not opened: {reason}"
         ) from error
     return _state_dict(held, path)
+
+
+def _check_zip(path: Path) -> None:
+    """`WeightsError` for an archive whose parts unpack to more than its bytes; torch packs tensors as they are."""
+    with zipfile.ZipFile(path) as archive:
+        n_bytes = sum(part.file_size for part in archive.infolist())
+    if n_bytes > path.stat().st_size:
+        raise WeightsError(
+            f"{path} is no checkpoint: its {path.stat().st_size} bytes would unpack to {n_bytes}, but tensors are not packed"
+        )
 
 
 def _state_dict(held: object, path: Path) -> dict[str, Tensor]:

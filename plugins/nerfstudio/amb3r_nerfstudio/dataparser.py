@@ -3,10 +3,9 @@
 Nerfstudio imports this module while it is itself being imported, so nothing here may import a trainer, a datamanager or a method.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
@@ -14,6 +13,7 @@ from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio, Nerfst
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
 
 from amb3r_nerfstudio.seed import camera_extent
+from amb3r_nerfstudio.transforms_file import notes_of, read_transforms, splats_of
 
 START_KEY = "amb3r_start"
 """Where the parser puts a `Start` among the outputs' metadata."""
@@ -56,6 +56,7 @@ class Amb3rDataParser(Nerfstudio):
     """Nerfstudio's own parser, which also says where a splat's training may start."""
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
+        read_transforms(transforms_path(self.config.data))  # Nerfstudio itself takes a focal length of NaN
         outputs = super()._generate_dataparser_outputs(split)
         outputs.metadata[START_KEY] = start_of(self.config.data, outputs)
         return outputs
@@ -63,20 +64,24 @@ class Amb3rDataParser(Nerfstudio):
 
 def start_of(data: Path, outputs: DataparserOutputs) -> Start:
     """The start of a dataset (folder or transforms.json) that was parsed into these outputs."""
-    path = data if data.suffix == ".json" else data / "transforms.json"
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    notes = document.get("amb3r", {})
-    splats = path.parent / notes["splat_init"] if notes.get("splat_init") else None
-    applied = np.vstack([document.get("applied_transform", np.eye(4)[:3]), [0, 0, 0, 1]])
+    path = transforms_path(data)
+    document = read_transforms(path)
+    told = document.get("applied_transform")
+    applied = np.vstack([np.eye(4)[:3] if told is None else np.array(told, dtype=np.float64)[:3], [0, 0, 0, 1]])
     parsed = np.vstack([outputs.dataparser_transform.numpy().astype(np.float64)[:3], [0, 0, 0, 1]])
     transform = (parsed @ np.linalg.inv(applied))[:3]
     return Start(
-        splats=splats if splats is not None and splats.is_file() else None,
+        splats=splats_of(document, path),
         transform=tuple(tuple(row) for row in transform.tolist()),
         scale=float(outputs.dataparser_scale),
         extent=camera_extent(outputs.cameras.camera_to_worlds[:, :3, 3].numpy()),
-        is_metric=notes.get("scale") == "metric",
+        is_metric=notes_of(document, path).get("scale") == "metric",
     )
+
+
+def transforms_path(data: Path) -> Path:
+    """The file of a dataset that is named by its folder or by the file."""
+    return data if data.suffix == ".json" else data / "transforms.json"
 
 
 amb3r_data = DataParserSpecification(

@@ -18,7 +18,7 @@ import numpy as np
 
 from amb3r_core import InputError, Monitor, PointCloud, Progress, Reconstruction, silent
 from amb3r_core.export.colmap import colmap_model, no_tracks
-from amb3r_core.export.image_files import link_or_copy
+from amb3r_core.export.image_files import copy_file
 from amb3r_core.export.nerfstudio import SEED_FILE, camera_fields, seed_cloud, transforms_dict, z_up_from_world
 from amb3r_core.export.notes import comment_lines, write_json, write_sidecar
 from amb3r_core.export.ply import write_vertices
@@ -165,7 +165,7 @@ def _write_downscales(
         if depths:
             (folder / f"depths_{factor}").mkdir()
         for name in depths:  # Nerfstudio resizes depth to the image, so one file serves every size
-            link_or_copy(folder / name, folder / f"depths_{factor}" / Path(name).name)
+            copy_file(folder / name, folder / f"depths_{factor}" / Path(name).name)
 
 
 def _splat_points(reconstruction: Reconstruction, seed: SeedConfig, monitor: Monitor) -> PointCloud:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core import InputError, PinholeCamera, Reconstruction, View, load_rgb, require
-from amb3r_core.export.image_files import PlacedImage, link_or_copy, write_dense_colors
+from amb3r_core.export.image_files import PlacedImage, copy_file, photo_file, write_dense_colors
 from amb3r_core.export.nerfstudio import write_masks
 from amb3r_core.export.png import write_png
 
@@ -57,7 +57,7 @@ def write_frames(
     for index, view in enumerate(reconstruction.views):
         split: Literal["train", "eval"] = "eval" if view.name in eval_names else "train"
         stem = f"frame_{split}_{index + 1:05d}" if eval_names else f"frame_{index + 1:05d}"
-        source = Path(view.path) if view.path is not None and Path(view.path).is_file() else None
+        source = photo_file(view)
         if source is None:
             name, camera = f"images/{stem}.png", write_dense_colors(reconstruction, index, folder / f"images/{stem}.png")
         elif is_named_in_place(source):
@@ -69,14 +69,14 @@ def write_frames(
 
 
 def _write_photo(source: Path, view: View, folder: Path, stem: str) -> str:
-    """Links a plain upright photo, else writes it anew as one; the file's name."""
+    """Copies a plain upright photo, else writes it anew as one; the file's name."""
     try:
         with _imaging().open(source) as image:
             is_plain = image.mode in PLAIN_MODES and source.suffix.lower() in PLAIN_SUFFIXES
             if is_plain and image.getexif().get(EXIF_ORIENTATION, 1) == 1:
                 _check_size(view, image.size)
                 name = stem + source.suffix.lower()
-                link_or_copy(source, folder / name)
+                copy_file(source, folder / name)
                 return name
         upright = _imaging().fromarray(load_rgb(source))
     except OSError as error:

@@ -157,9 +157,12 @@ def test_names_that_lead_elsewhere_and_unknown_names_are_refused(tmp_path: Path)
         weights.named_weights("x", tmp_path)
 
 
-def test_a_spoiled_record_is_told_and_not_believed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", ['{"name": "x"}', "[]", "null", "{", "[" * 100_000, "{}", '{"name": 5}', '{"path": "/etc/passwd"}']
+)
+def test_a_spoiled_record_is_told_and_not_believed(tmp_path: Path, content: str) -> None:
     record = imported(tmp_path)
-    record.sidecar.write_text('{"name": "x"}')
+    record.sidecar.write_text(content)
     with pytest.raises(FormatError, match=r"import amb3r\.safetensors again"):
         weights.list_weights(tmp_path / "kept")
 

@@ -1,5 +1,7 @@
 """Downloads from a server on this machine, whole and broken."""
 
+import hashlib
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from amb3r_core.errors import DependencyError, WeightsError
+from amb3r_core.models.amb3r import weights_fetch
 from amb3r_core.models.amb3r.weights_fetch import discard, fetch
 from amb3r_core.progress import Progress, silent
 
@@ -37,6 +40,11 @@ def server() -> Iterator[Server]:
             state.ranges.append(self.headers["Range"])
             if self.path == "/gone.pt":
                 self.send_error(404, "Not Found")
+                return
+            if self.path == "/moved.pt":
+                self.send_response(302)
+                self.send_header("Location", "http://example.invalid/model.pt")
+                self.end_headers()
                 return
             start = 0
             if self.headers["Range"] and self.headers["If-Range"] == state.etag:
@@ -104,6 +112,69 @@ def test_a_download_that_was_complete_but_not_renamed_is_taken_as_it_is(server: 
     fetch(server.address, tmp_path, offline=False, monitor=silent).rename(tmp_path / "model a.pt.partial")
     (tmp_path / "model a.pt.partial.json").write_text(f'{{"address": "{server.address}", "version": "\\"v1\\""}}')
     assert fetch(server.address, tmp_path, offline=False, monitor=silent).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"address": ADDRESS}',
+        '{"address": ADDRESS, "version": 5}',
+        '{"address": ADDRESS, "version": "a\\nb"}',
+    ],
+)
+def test_a_download_with_a_broken_record_starts_anew(server: Server, tmp_path: Path, stamp: str) -> None:
+    (tmp_path / "model a.pt.partial").write_bytes(b"of another day")
+    (tmp_path / "model a.pt.partial.json").write_text(stamp.replace("ADDRESS", json.dumps(server.address)))
+    assert fetch(server.address, tmp_path, offline=False, monitor=silent).read_bytes() == CONTENT
+    assert server.ranges == [None]
+
+
+def test_a_record_that_is_no_text_starts_anew(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "model a.pt.partial").write_bytes(b"of another day")
+    (tmp_path / "model a.pt.partial.json").write_bytes(b"\xff\xfe\xff")
+    assert fetch(server.address, tmp_path, offline=False, monitor=silent).read_bytes() == CONTENT
+
+
+def test_plain_http_is_for_this_machine_alone(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WeightsError, match="swap the file; give an https address"):
+        fetch(server.address.replace("model%20a", "moved"), tmp_path, offline=False, monitor=silent)
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was touched"))
+    for address in (
+        "http://example.invalid/a.pt",
+        "HTTP://127.0.0.1.example.invalid/a.pt",
+        "http://localhost@example.invalid/a.pt",
+    ):
+        with pytest.raises(WeightsError, match="swap the file; give an https address"):
+            fetch(address, tmp_path / "new", offline=False, monitor=silent)
+    for address in ("https://[::1/a.pt", "http://127.0.0.1:99999/a.pt"):
+        with pytest.raises(WeightsError, match="is no address"):
+            fetch(address, tmp_path / "new", offline=False, monitor=silent)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_download_must_have_the_sha256_that_is_expected(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = hashlib.sha256(CONTENT).hexdigest()
+    path = fetch(server.address, tmp_path, offline=False, monitor=silent, expected_sha256=right.upper())
+    assert path.read_bytes() == CONTENT
+    with pytest.raises(WeightsError, match=f"has the SHA-256 {right}, but {'0' * 64} was expected"):
+        fetch(server.address, tmp_path, offline=False, monitor=silent, expected_sha256="0" * 64)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setitem(weights_fetch.KNOWN_SHA256, server.address, "1" * 64)  # type: ignore[arg-type]
+    with pytest.raises(WeightsError, match="it is not the file that was meant"):
+        fetch(server.address, tmp_path, offline=False, monitor=silent)
+
+
+def test_a_file_on_this_machine_with_another_sha256_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"x")
+    with pytest.raises(WeightsError, match="was expected"):
+        fetch(str(tmp_path / "a.pt"), tmp_path / "new", offline=True, monitor=silent, expected_sha256="0" * 64)
+    assert (tmp_path / "a.pt").exists()
 
 
 def test_what_the_server_refuses_is_told(server: Server, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import argparse
 import json
 import os
+import random
 import struct
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,63 @@ def test_a_truncated_file_is_called_damaged(tmp_path: Path, suffix: str) -> None
     cut.write_bytes(whole.read_bytes()[:-20])
     with pytest.raises(WeightsError, match="damaged"):
         read_tensors(cut)
+
+
+@pytest.mark.parametrize("kind", ["zip.pt", "legacy.pt", "w.safetensors"])
+def test_a_damaged_checkpoint_is_read_or_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    whole, broken = tmp_path / kind, tmp_path / f"broken{Path(kind).suffix}"
+    if kind == "w.safetensors":
+        write_safetensors(whole, some_tensors(), silent)
+    else:
+        held = {"model": some_tensors(), "args": argparse.Namespace(views=[5, 15])}
+        torch.save(held, whole, _use_new_zipfile_serialization=kind == "zip.pt")
+    data, chance, refusals = whole.read_bytes(), random.Random(0), list[str]()
+    for _ in range(200):
+        changed = bytearray(data[: chance.randrange(len(data))] if chance.random() < 0.2 else data)
+        reach = len(changed) if chance.random() < 0.5 else min(len(changed), 400)
+        for _ in range(chance.choice((1, 3, 10))):
+            if reach:
+                changed[chance.randrange(reach)] = chance.randrange(256)
+        broken.write_bytes(changed)
+        try:
+            read_tensors(broken)
+        except WeightsError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 50
+    assert all(str(broken) in refusal and "\n" not in refusal for refusal in refusals)
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    torch.save(some_tensors(), tmp_path / "w.pt")
+    with zipfile.ZipFile(tmp_path / "w.pt", "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("w/data/99", bytes(3_000_000))
+    with pytest.raises(WeightsError, match=r"no checkpoint: its \d+ bytes would unpack to 3\d{6}, but tensors are not packed"):
+        read_tensors(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"a": [0, 8], "b": [4, 12]},
+        {"a": [0, 8], "b": [0, 8]},
+        {"a": [0, 8], "b": [800, 808]},
+        {"a": [8, 0], "b": [8, 16]},
+        {"a": [-8, 0], "b": [0, 8]},
+        {"a": [0, 8], "b": [8, 10**30]},
+    ],
+)
+def test_tensors_that_overlap_or_lie_outside_the_file_are_refused(tmp_path: Path, entries: dict[str, list[int]]) -> None:
+    header = json.dumps({name: {"dtype": "F32", "shape": [2], "data_offsets": place} for name, place in entries.items()})
+    (tmp_path / "w.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(16))
+    with pytest.raises(WeightsError, match="damaged or not a safetensors file"):
+        read_tensors(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("size", [1 << 62, 200_000_000, 90_000_000])
+def test_a_header_larger_than_its_file_is_refused(tmp_path: Path, size: int) -> None:
+    (tmp_path / "w.safetensors").write_bytes(struct.pack("<Q", size) + b"{}")
+    with pytest.raises(WeightsError, match="damaged or not a safetensors file"):
+        read_tensors(tmp_path / "w.safetensors")
 
 
 def test_a_missing_file_is_told() -> None:
