@@ -231,6 +231,6 @@ def _read_record(path: Path) -> WeightsRecord:
     sidecar = path.with_suffix(".json")
     try:
         fields = cast(dict[str, str], json.loads(sidecar.read_text(encoding="utf-8")))
-        return WeightsRecord(path=path, **fields)  # pyright: ignore[reportArgumentType]
+        return WeightsRecord(path=path, **fields)  # pyright: ignore[reportArgumentType] - checked by the record
     except (ValueError, TypeError) as error:
         raise FormatError(f"{sidecar} is not a record of weights ({error}): import {path.name} again") from error
