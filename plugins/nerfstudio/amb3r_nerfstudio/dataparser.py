@@ -3,15 +3,19 @@
 Nerfstudio imports this module while it is itself being imported, so nothing here may import a trainer, a datamanager or a method.
 """
 
+# Torch and Nerfstudio leave the types of some methods open.
+# pyright: reportUnknownMemberType=false
+
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio, NerfstudioDataParserConfig
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
+from numpy.typing import NDArray
 
 from amb3r_nerfstudio.seed import camera_extent
 
@@ -56,7 +60,7 @@ class Amb3rDataParser(Nerfstudio):
     """Nerfstudio's own parser, which also says where a splat's training may start."""
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
-        outputs = super()._generate_dataparser_outputs(split)
+        outputs = cast(DataparserOutputs, super()._generate_dataparser_outputs(split))
         outputs.metadata[START_KEY] = start_of(self.config.data, outputs)
         return outputs
 
@@ -70,11 +74,12 @@ def start_of(data: Path, outputs: DataparserOutputs) -> Start:
     applied = np.vstack([document.get("applied_transform", np.eye(4)[:3]), [0, 0, 0, 1]])
     parsed = np.vstack([outputs.dataparser_transform.numpy().astype(np.float64)[:3], [0, 0, 0, 1]])
     transform = (parsed @ np.linalg.inv(applied))[:3]
+    centres = cast(NDArray[np.float32], outputs.cameras.camera_to_worlds[:, :3, 3].numpy())
     return Start(
         splats=splats if splats is not None and splats.is_file() else None,
         transform=tuple(tuple(row) for row in transform.tolist()),
         scale=float(outputs.dataparser_scale),
-        extent=camera_extent(outputs.cameras.camera_to_worlds[:, :3, 3].numpy()),
+        extent=camera_extent(centres),
         is_metric=notes.get("scale") == "metric",
     )
 
