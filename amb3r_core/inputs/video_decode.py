@@ -186,7 +186,7 @@ def decoded(
             if queue is not None:
                 queue.push(packet)
         try:
-            frames = stream.decode(packet)  # pyright: ignore[reportUnknownMemberType]
+            frames = stream.decode(packet)  # pyright: ignore[reportUnknownMemberType] - PyAV's stub lets it out
         except errors.FFmpegError:
             frames, is_smeared = [], True
             tally.n_refused += 1

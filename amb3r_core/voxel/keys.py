@@ -25,6 +25,7 @@ def index_of_keys(keys: Tensor) -> Tensor:
 
 def distinct(keys: Tensor) -> tuple[Tensor, Tensor]:
     """The distinct keys (G,) in ascending order, and for each of keys (N,) its place among them."""
+    # torch leaves the type of `unique` open
     unique = cast(Callable[..., tuple[Tensor, Tensor]], torch.unique)  # pyright: ignore[reportUnknownMemberType]
     return unique(keys, return_inverse=True)
 

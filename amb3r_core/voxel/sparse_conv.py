@@ -19,7 +19,7 @@ def submanifold_conv(features: Tensor, weight: Tensor, bias: Tensor | None, tabl
     device = features.device.type
     product_dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
     with torch.autocast(device, enabled=False):
-        out: Tensor = _SubmanifoldConv.apply(features, weight.flatten(1, 3), table, product_dtype)  # pyright: ignore
+        out: Tensor = _SubmanifoldConv.apply(features, weight.flatten(1, 3), table, product_dtype)  # pyright: ignore[reportUnknownMemberType]
         return out if bias is None else out + bias
 
 

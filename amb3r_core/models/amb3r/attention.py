@@ -79,7 +79,7 @@ def attention_dtype(x: Tensor) -> torch.dtype:
 
     The half-precision kernel there is the slower one: measured at less than half the speed on AVX512-bf16.
     """
-    if x.device.type == "cpu" and not torch.cpu._is_amx_tile_supported():  # pyright: ignore[reportPrivateUsage]
+    if x.device.type == "cpu" and not torch.cpu._is_amx_tile_supported():  # pyright: ignore[reportPrivateUsage] - has no public name
         return torch.promote_types(x.dtype, torch.float32)
     return x.dtype
 

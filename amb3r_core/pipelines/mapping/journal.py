@@ -44,7 +44,7 @@ class Journal:
         arrays: Record = {**record, KEY: np.array(self._key)}
         try:
             with unfinished.open("wb") as file:
-                np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+                np.savez(file, **arrays)  # pyright: ignore[reportArgumentType] - no key is `allow_pickle`
             unfinished.replace(self._path)
         except OSError as error:
             raise ResourceError(f"{self._path.parent}: the journal cannot be written: {error}") from error

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Photos and clips behind cameras. Stretched to the camera's frame: exact for pixels that are not square."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 from pathlib import Path
 
 import bpy
@@ -81,7 +84,7 @@ def _set_clip(camera: bpy.types.Camera, scene: OpenedScene, timeline: Timeline, 
 
 
 def _set_sequence(camera: bpy.types.Camera, scene: OpenedScene, timeline: Timeline, alpha: float) -> str:
-    sequence = find_sequence([view.path and Path(view.path) for view in scene.views], timeline.frames)
+    sequence = find_sequence([Path(view.path) if view.path else None for view in scene.views], timeline.frames)
     if sequence is None or not sequence.first.is_file():
         return "the photos are not numbered frame by frame"
     image = bpy.data.images.load(str(sequence.first), check_existing=False)

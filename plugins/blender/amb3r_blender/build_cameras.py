@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Camera objects from views: lens, pose, and everything an export or a view switch needs later."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 import bpy
 import numpy as np
 

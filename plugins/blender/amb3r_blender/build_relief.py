@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Depth maps as textured meshes, one per view."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 from collections.abc import Iterable
 from pathlib import Path
 

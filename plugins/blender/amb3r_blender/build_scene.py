@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A scene file becomes a Blender scene. Only `bpy.data` is used, so it works in any mode and from any script."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 from dataclasses import dataclass, field
 from pathlib import Path
 

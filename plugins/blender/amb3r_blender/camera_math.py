@@ -97,7 +97,8 @@ def quaternions(rotations: Array) -> Array:
     wxyz = np.linalg.eigh(k, UPLO="L")[1][:, :, -1][:, [3, 0, 1, 2]]
     if len(wxyz) and wxyz[0, 0] < 0:
         wxyz[0] *= -1
-    turned = np.einsum("ij,ij->i", wxyz[1:], wxyz[:-1]) < 0
+    products = np.einsum("ij,ij->i", wxyz[1:], wxyz[:-1])  # pyright: ignore[reportUnknownMemberType] - numpy leaves dtypes open
+    turned = products < 0
     wxyz[1:][np.cumsum(turned) % 2 == 1] *= -1
     return wxyz
 
@@ -118,7 +119,8 @@ def camera_display_size(cam_to_world: Array) -> float:
     if len(centres) < 2:
         return 0.2
     every = centres[:: max(1, len(centres) // 500)]
-    distances = np.linalg.norm(every[:, None] - every[None], axis=2)
+    distances: Array = np.linalg.norm(every[:, None] - every[None], axis=2)
     np.fill_diagonal(distances, np.inf)
-    nearest = float(np.median(distances.min(axis=1)))
+    to_next: Array = distances.min(axis=1)
+    nearest = float(np.median(to_next))
     return 0.4 * nearest if nearest > 0 else 0.2

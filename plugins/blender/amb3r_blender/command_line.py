@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`blender -c amb3r PHOTOS -o scene.blend`: from photos to a .blend without a window, for farms and scripts."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 import argparse
 import sys
 from pathlib import Path

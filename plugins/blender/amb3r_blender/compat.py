@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What differs between Blender 4.5, 5.0 and 5.2, or needs a detour in all of them."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 from collections.abc import Mapping, Sequence
 
 import bpy

@@ -73,7 +73,8 @@ def _best_sample(points: Array, cameras: Array, up: Array, tolerance: float, ran
     best, most = None, LOWEST_SHARE * len(points)
     for _ in range(N_TRIALS):
         try:
-            plane = plane_of_points(points[random.integers(len(points), size=3)], up)
+            rows = random.integers(len(points), size=3)  # pyright: ignore[reportUnknownMemberType] - numpy leaves dtypes open
+            plane = plane_of_points(points[rows], up)
         except GroundError:
             continue
         if plane.normal @ up < np.cos(np.radians(LARGEST_TILT_DEG)):
@@ -89,8 +90,8 @@ def _best_sample(points: Array, cameras: Array, up: Array, tolerance: float, ran
 def _refined(points: Array, plane: Plane, up: Array, tolerance: float) -> Plane:
     for _ in range(3):
         near = points[np.abs(points @ plane.normal - plane.offset) < tolerance]
-        middle = near.mean(axis=0)
-        normal = np.linalg.svd(near - middle, full_matrices=False)[2][-1]
+        middle: Array = near.mean(axis=0)
+        normal: Array = np.asarray(np.linalg.svd(near - middle, full_matrices=False)[2][-1], dtype=np.float64)
         normal = -normal if normal @ up < 0 else normal
         plane = Plane(normal=normal, offset=float(normal @ middle))
     return plane

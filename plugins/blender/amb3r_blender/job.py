@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 LONGEST_LINE = 1 << 16
 LOG_LINES = 5000
@@ -216,16 +216,18 @@ def _parse_event(line: str) -> dict[str, object] | None:
         event = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    is_event = isinstance(event, dict) and event.get("event") in ("progress", "result", "error")
-    return event if is_event else None
+    if not isinstance(event, dict):
+        return None
+    fields = cast(dict[str, object], event)
+    return fields if fields.get("event") in ("progress", "result", "error") else None
 
 
 def _progress_of(event: Mapping[str, object]) -> Progress:
     stage, share, message = event.get("stage"), event.get("progress"), event.get("message")
-    known = isinstance(share, int | float) and not isinstance(share, bool) and 0.0 <= share <= 1.0
+    number = share if isinstance(share, int | float) and not isinstance(share, bool) else None
     return Progress(
         stage=stage if isinstance(stage, str) else "working",
-        share=float(share) if known else None,  # type: ignore[arg-type]
+        share=float(number) if number is not None and 0.0 <= number <= 1.0 else None,
         message=message if isinstance(message, str) else "",
     )
 
@@ -244,5 +246,6 @@ def _stop(process: "subprocess.Popen[bytes]", grace_s: float = TERM_GRACE_S) -> 
 
 
 def _signal_group(group: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
+    if sys.platform != "win32":  # Windows has no process groups
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)

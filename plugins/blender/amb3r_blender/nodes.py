@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The node groups and materials of a scene, made once and shared."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 import bpy
 
 CLOUD_NODES = "AMB3R Points"
@@ -40,16 +43,16 @@ def _wire_cloud(wiring: "_Wiring") -> None:
     surplus = wiring.math("GREATER_THAN", number, start.outputs[VIEWPORT_SHARE])
     hidden = wiring.math("MULTIPLY", surplus, wiring.node("GeometryNodeIsViewport").outputs[0])
     delete = wiring.node("GeometryNodeDeleteGeometry", domain="POINT")
-    wiring.link(start.outputs["Geometry"], delete.inputs["Geometry"])
-    wiring.link(wiring.math("MAXIMUM", doubtful, hidden), delete.inputs["Selection"])
+    wiring.join(start, "Geometry", delete, "Geometry")
+    wiring.feed(delete, "Selection", wiring.math("MAXIMUM", doubtful, hidden))
     radius = wiring.node("GeometryNodeSetPointRadius")
-    wiring.link(delete.outputs["Geometry"], radius.inputs["Points"])
-    wiring.link(wiring.math("MULTIPLY", wiring.named_attribute(RADIUS), start.outputs[RADIUS_SCALE]), radius.inputs["Radius"])
+    wiring.join(delete, "Geometry", radius, "Points")
+    wiring.feed(radius, "Radius", wiring.math("MULTIPLY", wiring.named_attribute(RADIUS), start.outputs[RADIUS_SCALE]))
     # Deleting points drops the cloud's material slot: this one takes its place, and the object's own slot goes before it.
     material = wiring.node("GeometryNodeSetMaterial")
     material.inputs["Material"].default_value = point_material()
-    wiring.link(radius.outputs["Points"], material.inputs["Geometry"])
-    wiring.link(material.outputs[0], end.inputs["Geometry"])
+    wiring.join(radius, "Points", material, "Geometry")
+    wiring.feed(end, "Geometry", material.outputs[0])
 
 
 def points_from_mesh_nodes() -> bpy.types.NodeTree:
@@ -62,8 +65,8 @@ def points_from_mesh_nodes() -> bpy.types.NodeTree:
     tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
     wiring = _Wiring(tree)
     points = wiring.node("GeometryNodeMeshToPoints")
-    wiring.link(wiring.node("NodeGroupInput").outputs[0], points.inputs["Mesh"])
-    wiring.link(wiring.named_attribute(RADIUS), points.inputs["Radius"])
+    wiring.feed(points, "Mesh", wiring.node("NodeGroupInput").outputs[0])
+    wiring.feed(points, "Radius", wiring.named_attribute(RADIUS))
     wiring.link(points.outputs[0], wiring.node("NodeGroupOutput").inputs[0])
     return tree
 
@@ -84,7 +87,7 @@ def point_material() -> bpy.types.Material:
 def emission_material(name: str, *, attribute: str | None = None, image: bpy.types.Image | None = None) -> bpy.types.Material:
     """A new material that glows in the colour of an attribute or an image."""
     material = bpy.data.materials.new(name)
-    if material.node_tree is None:  # Blender 5 makes the nodes itself and frowns on asking
+    if not isinstance(material.node_tree, bpy.types.NodeTree):  # Blender 5 makes the nodes itself and frowns on asking
         material.use_nodes = True
     tree = material.node_tree
     tree.nodes.clear()
@@ -94,8 +97,8 @@ def emission_material(name: str, *, attribute: str | None = None, image: bpy.typ
     else:
         source = wiring.node("ShaderNodeAttribute", attribute_name=attribute or COLOR)
     glow, end = wiring.node("ShaderNodeEmission"), wiring.node("ShaderNodeOutputMaterial")
-    wiring.link(source.outputs["Color"], glow.inputs["Color"])
-    wiring.link(glow.outputs[0], end.inputs["Surface"])
+    wiring.join(source, "Color", glow, "Color")
+    wiring.feed(end, "Surface", glow.outputs[0])
     return material
 
 
@@ -114,6 +117,14 @@ class _Wiring:
 
     def link(self, source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
         self._tree.links.new(source, target)
+
+    def feed(self, node: bpy.types.Node, entry: str, source: bpy.types.NodeSocket) -> None:
+        """Links a socket to the input of that name."""
+        self.link(source, node.inputs[entry])
+
+    def join(self, source: bpy.types.Node, result: str, node: bpy.types.Node, entry: str) -> None:
+        """Links an output to an input, both by name."""
+        self.link(source.outputs[result], node.inputs[entry])
 
     def math(self, operation: str, *values: "float | bpy.types.NodeSocket") -> bpy.types.NodeSocket:
         node = self.node("ShaderNodeMath", operation=operation)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cameras back out, in the scene file's own frame: what the user did to the root is undone, what he did to a camera is kept."""
 
+# bpy has no type stubs, and its properties are calls in annotations.
+# pyright: standard, reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
 from pathlib import Path
 
 import bpy
@@ -99,7 +102,7 @@ def pose_of(thing: bpy.types.Object) -> np.ndarray:
     if root is not None:
         world = np.linalg.inv(np.array(root.matrix_world, dtype=np.float64)) @ world
     left, _, right = np.linalg.svd(world[:3, :3])
-    return opencv_to_opengl(rigid(left @ right, world[:3, 3]))
+    return opencv_to_opengl(rigid(np.asarray(left @ right, dtype=np.float64), world[:3, 3]))
 
 
 def _is_plain_child(thing: bpy.types.Object, root: bpy.types.Object) -> bool:

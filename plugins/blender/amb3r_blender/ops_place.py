@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Operators that stand a scene upright and give it its size."""
 
+# bpy has no type stubs, and its properties are calls in annotations.
+# pyright: standard, reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
 import bpy
 import numpy as np
 from bpy.props import EnumProperty, FloatProperty
@@ -11,7 +14,7 @@ from .build_cameras import rescale_path
 from .build_cloud import positions_of, rescale_cloud
 from .core import rotation_between
 from .ground import GroundError, fit_floor, levelled, plane_of_points
-from .scene_tree import MARKERS, SceneTree, active_tree
+from .scene_tree import MARKERS, SceneTree, active_tree, polled_tree
 
 METHODS = (
     ("CAMERAS", "Camera Average", "Up is the mean of the cameras' tops"),
@@ -41,7 +44,7 @@ class AMB3R_OT_add_marker(_NeedsScene, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        tree = active_tree(context)
+        tree = polled_tree(context)
         marker = tree.add("Marker", tags.MARKER, None, MARKERS)
         marker.empty_display_type = "SPHERE"
         views = tree.views()
@@ -63,7 +66,7 @@ class AMB3R_OT_orient_ground(_NeedsScene, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.view_layer.update()
-        tree = active_tree(context)
+        tree = polled_tree(context)
         try:
             transform, told = _orientation(context, tree, self.method)
         except GroundError as error:
@@ -87,7 +90,7 @@ class AMB3R_OT_set_scale(_NeedsScene, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.view_layer.update()
-        tree = active_tree(context)
+        tree = polled_tree(context)
         distance = self.distance or context.scene.amb3r.distance
         points = selected_points(context)
         if len(points) != 2:

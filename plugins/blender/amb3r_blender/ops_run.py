@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Operators around the engine: reconstruct, cancel, choose photos, test, log."""
 
+# bpy has no type stubs, and its properties are calls in annotations.
+# pyright: standard, reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
 import os
 import subprocess
 import sys

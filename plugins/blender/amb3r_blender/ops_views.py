@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Operators that look through views and render them."""
 
+# bpy has no type stubs, and its properties are calls in annotations.
+# pyright: standard, reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
 from pathlib import Path, PurePosixPath
 
 import bpy

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The extension's preferences: where the engine is, and whether it answers."""
 
+# bpy has no type stubs, and its properties are calls in annotations.
+# pyright: standard, reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
+
 import os
 from pathlib import Path
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Enabling and disabling: everything that is added is taken away again."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 import atexit
 
 import bpy

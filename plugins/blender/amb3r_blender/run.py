@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From the panel's settings to a running job, and from its scene to objects: what both ways to run share."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -12,7 +12,7 @@ class Runtime:
 
     job: Job | None = None
     """The running one."""
-    log: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list[str])
     """Lines of the last job."""
     report: str = ""
     """What became of it."""

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The objects of an imported scene and how to find them: one collection, one root, everything else below."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,3 +101,10 @@ def active_tree(context: bpy.types.Context) -> SceneTree | None:
             return SceneTree(root, root.users_collection[0])
     found = list(trees())
     return found[-1] if found else None
+
+
+def polled_tree(context: bpy.types.Context) -> SceneTree:
+    """The same, for what runs only after its `poll` has found one."""
+    tree = active_tree(context)
+    assert tree is not None
+    return tree

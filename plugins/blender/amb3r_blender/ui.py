@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sidebar. Drawing reads only what is in memory: settings, the root's properties, the running job."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 import bpy
 
 from . import build_cloud, compat, nodes, tags
 from .props import ENGINE_OPTIONS, draw_options
 from .runtime import RUNTIME
-from .scene_tree import active_tree
+from .scene_tree import active_tree, polled_tree
 
 WRAP_AT = 48
 
@@ -64,7 +67,7 @@ class AMB3R_PT_scene(_ScenePanel, bpy.types.Panel):
     bl_options = set()
 
     def draw(self, context: bpy.types.Context) -> None:
-        root, layout = active_tree(context).root, self.layout
+        root, layout = polled_tree(context).root, self.layout
         placed, in_all, n_points = root.get(tags.COUNTS, (0, 0, 0))
         metric = root.get(tags.SCALE_KIND) == "metric"
         layout.label(text=f"{root.get(tags.NAME, root.name)}: {placed} of {in_all} views, {n_points:,} points")
@@ -105,7 +108,7 @@ class AMB3R_PT_points(_ScenePanel, bpy.types.Panel):
     bl_options = set()
 
     def draw(self, context: bpy.types.Context) -> None:
-        cloud = active_tree(context).first(tags.POINTS)
+        cloud = polled_tree(context).first(tags.POINTS)
         sliders = build_cloud.sliders_of(cloud) if cloud is not None else None
         if sliders is None:
             self.layout.label(text="This scene has no points with sliders")

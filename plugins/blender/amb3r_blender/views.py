@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Looking through a view: Blender has one render size per scene, so every camera brings its own."""
 
+# bpy has no type stubs.
+# pyright: standard, reportAttributeAccessIssue=false
+
 import math
 
 import bpy

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,21 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """What Nerfstudio reads: the document, and the parser's outputs for all frames in the dataset's own world."""
+class Document:
+    """A transforms.json: all its values, and its frames, of which there is at least one."""
 
-    folder: Path
-    document: dict[str, Any]
+    values: dict[str, Any]
+    frames: list[dict[str, Any]]
+
+    @property
+    def seed_file(self) -> str | None:
+        return self.values.get("ply_file_path")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What Nerfstudio reads: the parser's outputs for all frames in the dataset's own world."""
+
     outputs: Any
 
     @property
@@ -55,6 +65,10 @@ class Dataset:
         points = self.outputs.metadata.get("points3D_xyz")
         return None if points is None else points.numpy()
 
+    @property
+    def depth_files(self) -> Sequence[Path] | None:
+        return self.outputs.metadata["depth_filenames"]
+
 
 def check_dataset(folder: Path) -> list[Result]:
     """What is right and wrong with a dataset. Raises `InputError` when there is none, `FormatError` when it is not JSON."""
@@ -63,7 +77,7 @@ def check_dataset(folder: Path) -> list[Result]:
     if results[0].verdict == "fail":
         return results
     try:
-        dataset = Dataset(folder, document, _parse(folder))
+        dataset = Dataset(_parse(folder, document))
     except (AssertionError, KeyError, RuntimeError, ValueError) as error:
         return [*results, Result("data parser", "fail", f"Nerfstudio cannot read it: {' '.join(str(error).split())}")]
     results.append(Result("data parser", "pass", f"Nerfstudio reads {len(dataset.poses)} frames"))
@@ -89,7 +103,7 @@ def print_results(folder: Path, results: Sequence[Result]) -> None:
     )
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _read(folder: Path) -> Document:
     path = folder / "transforms.json"
     if not path.is_file():
         raise InputError(f"{folder}: there is no transforms.json here; give a Nerfstudio dataset")
@@ -97,60 +111,64 @@ def _read(folder: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise FormatError(f"{path}: not JSON: {error}") from error
-    if not isinstance(document, dict) or not document.get("frames"):
+    values = cast(dict[str, Any], document) if isinstance(document, dict) else {}
+    frames = values.get("frames")
+    if not frames:
         raise FormatError(f"{path}: there are no frames in it")
-    return document
+    return Document(values, frames)
 
 
-def _parse(folder: Path) -> Any:
+def _parse(folder: Path, document: Document) -> Any:
     require("nerfstudio.data.dataparsers.nerfstudio_dataparser", extra="nerfstudio", purpose="to read datasets as it does")
     from amb3r_nerfstudio.dataparser import Amb3rDataParserConfig
 
-    config = Amb3rDataParserConfig(data=folder, eval_mode="all", downscale_factor=1)
-    document = _read(folder)
-    if "train_filenames" in document:  # the parser takes splits over eval_mode
+    config: Any = Amb3rDataParserConfig(data=folder, eval_mode="all", downscale_factor=1)
+    if "train_filenames" in document.values:  # the parser takes splits over eval_mode
         return _parse_without_splits(config, folder, document)
     return config.setup().get_dataparser_outputs("train")
 
 
-def _parse_without_splits(config: Any, folder: Path, document: dict[str, Any]) -> Any:
+def _parse_without_splits(config: Any, folder: Path, document: Document) -> Any:
     import tempfile
 
-    plain = {key: value for key, value in document.items() if not key.endswith("_filenames")}
-    for frame in plain["frames"]:
-        for key in ("file_path", "mask_path", "depth_file_path"):
-            if key in frame:
-                frame[key] = str((folder / frame[key]).absolute())
-    if "ply_file_path" in plain:
-        plain["ply_file_path"] = str((folder / plain["ply_file_path"]).absolute())
+    plain = {key: value for key, value in document.values.items() if not key.endswith("_filenames")}
+    plain |= {
+        "frames": [_with_absolute(frame, ("file_path", "mask_path", "depth_file_path"), folder) for frame in document.frames]
+    }
+    plain = _with_absolute(plain, ("ply_file_path",), folder)
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "transforms.json").write_text(json.dumps(plain))
         config.data = Path(place)
         return config.setup().get_dataparser_outputs("train")
 
 
-def _files(folder: Path, document: dict[str, Any]) -> Result:
+def _with_absolute(values: dict[str, Any], keys: Sequence[str], folder: Path) -> dict[str, Any]:
+    """The values with those of the keys that are there as absolute paths."""
+    return values | {key: str((folder / values[key]).absolute()) for key in keys if key in values}
+
+
+def _files(folder: Path, document: Document) -> Result:
     """Every named file is there, and depth and masks are on all frames or none."""
-    frames = document["frames"]
+    frames = document.frames
     for key in ("depth_file_path", "mask_path"):
         count = sum(key in frame for frame in frames)
         if count not in (0, len(frames)):
             return Result("files", "fail", f"{key} is on {count} of {len(frames)} frames: Nerfstudio wants all or none")
     named = [frame[key] for frame in frames for key in ("file_path", "depth_file_path", "mask_path") if key in frame]
-    named += [document["ply_file_path"]] if "ply_file_path" in document else []
+    named += [document.seed_file] if document.seed_file is not None else []
     missing = [name for name in named if not (folder / name).is_file()]
     if missing:
         return Result("files", "fail", f"{len(missing)} of {len(named)} are missing: {', '.join(missing[:3])}")
     return Result("files", "pass", f"all {len(named)} are there")
 
 
-def _downscales(folder: Path, document: dict[str, Any]) -> Result:
+def _downscales(folder: Path, document: Document) -> Result:
     """Each `images_N` comes with the same `depths_N` and `masks_N`."""
     found = sorted(path for path in folder.glob("images_*") if path.is_dir())
     for images in found:
         factor = images.name.removeprefix("images_")
         for key, prefix in (("file_path", "images"), ("depth_file_path", "depths"), ("mask_path", "masks")):
-            names = [Path(frame[key]).name for frame in document["frames"] if key in frame]
+            names = [Path(frame[key]).name for frame in document.frames if key in frame]
             lost = [name for name in names if not (folder / f"{prefix}_{factor}" / name).is_file()]
             if lost:
                 return Result("downscales", "fail", f"{prefix}_{factor} lacks {len(lost)} files, first {lost[0]}")
@@ -159,20 +177,21 @@ def _downscales(folder: Path, document: dict[str, Any]) -> Result:
     return Result("downscales", "pass", f"{', '.join(path.name for path in found)} are whole")
 
 
-def _intrinsics(folder: Path, document: dict[str, Any]) -> Result:
+def _intrinsics(folder: Path, document: Document) -> Result:
     """Every frame has a camera of its image's size, and no shared value hides a frame's own."""
-    for number, frame in enumerate(document["frames"]):
+    shared = document.values
+    for number, frame in enumerate(document.frames):
         name = frame.get("file_path", f"frame {number}")
-        hidden = [key for key in INTRINSIC_KEYS if key in document and key in frame and document[key] != frame[key]]
+        hidden = [key for key in INTRINSIC_KEYS if key in shared and key in frame and shared[key] != frame[key]]
         if hidden:
             return Result("intrinsics", "fail", f"{name}: its own {', '.join(hidden)} lose against the shared ones")
-        lacking = [key for key in INTRINSIC_KEYS if key not in document and key not in frame]
+        lacking = [key for key in INTRINSIC_KEYS if key not in shared and key not in frame]
         if lacking:
             return Result("intrinsics", "fail", f"{name}: no {', '.join(lacking)}")
         if not (folder / str(name)).is_file():
             continue
         with Image.open(folder / str(name)) as image:
-            wanted = tuple(frame.get(key, document.get(key)) for key in ("w", "h"))
+            wanted = tuple(frame.get(key, shared.get(key)) for key in ("w", "h"))
             if image.size != wanted:
                 return Result(
                     "intrinsics", "fail", f"{name} is {image.size[0]}x{image.size[1]}, its camera {wanted[0]}x{wanted[1]}"
@@ -180,15 +199,16 @@ def _intrinsics(folder: Path, document: dict[str, Any]) -> Result:
     return Result("intrinsics", "pass", "every camera fits its image")
 
 
-def _scale_key(document: dict[str, Any]) -> Result:
-    if "applied_scale" in document:
+def _scale_key(document: Document) -> Result:
+    if "applied_scale" in document.values:
         return Result(
             "scale", "fail", "applied_scale is set: Nerfstudio multiplies the points by it but not the poses; remove it"
         )
-    block = document.get("amb3r")
+    block: Any = document.values.get("amb3r")
     if isinstance(block, dict) and "scale" in block:
-        verdict: Verdict = "pass" if block["scale"] == "metric" else "warn"
-        return Result("scale", verdict, f"{block['scale']} ({block.get('scale_source')})")
+        notes = cast(dict[str, object], block)
+        kind, source = notes.get("scale"), notes.get("scale_source")
+        return Result("scale", "pass" if kind == "metric" else "warn", f"{kind} ({source})")
     return Result("scale", "none", "the dataset does not say what its unit is")
 
 
@@ -251,7 +271,7 @@ def _depth_units(dataset: Dataset) -> Result:
 
 
 def _depth_agreement(dataset: Dataset) -> Result:
-    points, depths = _some(dataset.points), dataset.outputs.metadata["depth_filenames"]
+    points, depths = _some(dataset.points), dataset.depth_files
     if points is None or not depths:
         return Result("depth agreement", "none", "no depth or no seed points")
     agrees = np.zeros(len(points), dtype=np.bool_)
@@ -266,7 +286,7 @@ def _depth_agreement(dataset: Dataset) -> Result:
 
 
 def _depth_ratios(dataset: Dataset) -> NDArray[np.float64] | None:
-    points, depths = _some(dataset.points), dataset.outputs.metadata["depth_filenames"]
+    points, depths = _some(dataset.points), dataset.depth_files
     if points is None or not depths:
         return None
     ratios: list[NDArray[np.float64]] = []

@@ -3,14 +3,18 @@
 Nerfstudio imports this module while it is itself being imported, so nothing here may import a trainer, a datamanager or a method.
 """
 
+# Torch and Nerfstudio leave the types of some methods open.
+# pyright: reportUnknownMemberType=false
+
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import Nerfstudio, NerfstudioDataParserConfig
 from nerfstudio.plugins.registry_dataparser import DataParserSpecification
+from numpy.typing import NDArray
 
 from amb3r_nerfstudio.seed import camera_extent
 from amb3r_nerfstudio.transforms_file import notes_of, read_transforms, splats_of
@@ -57,7 +61,7 @@ class Amb3rDataParser(Nerfstudio):
 
     def _generate_dataparser_outputs(self, split: str = "train") -> DataparserOutputs:
         read_transforms(transforms_path(self.config.data))  # Nerfstudio itself takes a focal length of NaN
-        outputs = super()._generate_dataparser_outputs(split)
+        outputs = cast(DataparserOutputs, super()._generate_dataparser_outputs(split))
         outputs.metadata[START_KEY] = start_of(self.config.data, outputs)
         return outputs
 
@@ -70,11 +74,12 @@ def start_of(data: Path, outputs: DataparserOutputs) -> Start:
     applied = np.vstack([np.eye(4)[:3] if told is None else np.array(told, dtype=np.float64)[:3], [0, 0, 0, 1]])
     parsed = np.vstack([outputs.dataparser_transform.numpy().astype(np.float64)[:3], [0, 0, 0, 1]])
     transform = (parsed @ np.linalg.inv(applied))[:3]
+    centres = cast(NDArray[np.float32], outputs.cameras.camera_to_worlds[:, :3, 3].numpy())
     return Start(
         splats=splats_of(document, path),
         transform=tuple(tuple(row) for row in transform.tolist()),
         scale=float(outputs.dataparser_scale),
-        extent=camera_extent(outputs.cameras.camera_to_worlds[:, :3, 3].numpy()),
+        extent=camera_extent(centres),
         is_metric=notes_of(document, path).get("scale") == "metric",
     )
 

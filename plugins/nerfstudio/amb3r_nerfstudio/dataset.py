@@ -139,8 +139,7 @@ def _write(
     if config.colmap == "write":
         monitor(Progress(stage=STAGE, message="tracks"))
         write_colmap(reconstruction, partial / COLMAP_FOLDER, frames, cloud)
-    document = _document(reconstruction, frames, world, depths, masks, has_seed=n_points > 0, has_splats=n_splats > 0)
-    document["amb3r"]["up_from"] = up_source
+    document = _document(reconstruction, frames, world, depths, masks, up_source, has_seed=n_points > 0, has_splats=n_splats > 0)
     is_shared = config.intrinsics == "shared" and _share_intrinsics(document, frames)
     write_sidecar(partial, reconstruction, {"dataset": DATASET_MARK})
     write_json(partial / TRANSFORMS, document)
@@ -204,6 +203,7 @@ def _document(
     world: Float64,
     depths: DepthReport | None,
     masks: Sequence[str],
+    up_source: str | None,
     *,
     has_seed: bool,
     has_splats: bool,
@@ -220,9 +220,11 @@ def _document(
         masks=masks,
         seed_file=SEED_FILE if has_seed else None,
     )
-    for entry, frame in zip(document["frames"], frames, strict=True):
-        entry["file_path"] = frame.file_path
-    document["applied_transform"] = world[:3].tolist()
+    entries: list[dict[str, Any]] = document["frames"]
+    document |= {
+        "frames": [entry | {"file_path": frame.file_path} for entry, frame in zip(entries, frames, strict=True)],
+        "applied_transform": world[:3].tolist(),
+    }
     if np.array_equal(world, np.eye(4)):
         document.pop("orientation_override", None)
     document |= _splits(frames)
@@ -232,6 +234,7 @@ def _document(
         "not_placed": {view.name: view.reason for view in reconstruction.unregistered},
         "splat_init": SPLAT_FILE if has_splats else None,
         "depth": None if depths is None else depths.record(),
+        "up_from": up_source,
     }
     return document
 
@@ -250,6 +253,6 @@ def _share_intrinsics(document: dict[str, Any], frames: Sequence[FrameImage]) ->
     if len({frame.camera for frame in frames}) > 1:
         return False
     shared = camera_fields(frames[0].camera)
-    document["frames"] = [{key: value for key, value in entry.items() if key not in shared} for entry in document["frames"]]
-    document |= shared
+    entries: list[dict[str, Any]] = document["frames"]
+    document |= {"frames": [{key: value for key, value in entry.items() if key not in shared} for entry in entries], **shared}
     return True

@@ -1,6 +1,7 @@
 """One picture of a dataset, to see at a glance whether it is what was photographed."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def write_preview(reconstruction: Reconstruction, cloud: PointCloud, world: Floa
     write_png(folder / PREVIEW_FILE, seen_from_above(transform_points(world, cloud.points), cloud.colors, cameras))
 
 
-def seen_from_above(points: NDArray[np.floating], colors: UInt8, cameras: NDArray[np.floating]) -> UInt8:
+def seen_from_above(points: NDArray[np.floating[Any]], colors: UInt8, cameras: NDArray[np.floating[Any]]) -> UInt8:
     """RGB (H, W, 3): x to the right, y up, higher points over lower ones; points (M, 3), colors (M, 3), cameras (N, 3)."""
     corners = cameras[:, :2]
     if len(points):
@@ -49,7 +50,7 @@ def seen_from_above(points: NDArray[np.floating], colors: UInt8, cameras: NDArra
     return picture
 
 
-def _dab(picture: UInt8, places: NDArray[np.floating], colors: UInt8, radius: int) -> None:
+def _dab(picture: UInt8, places: NDArray[np.floating[Any]], colors: UInt8, radius: int) -> None:
     """Paints squares at places (M, 2), in pixels right of and above the lower left margin, in place."""
     height, width = picture.shape[:2]
     column, up = np.rint(places + MARGIN_PX).astype(np.intp).T

@@ -175,16 +175,18 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
         rows = {"poses": f"found for {reconstruction.n_views / max(n_all, 1):.1%} of the images"}
         rows |= summary_rows(reconstruction, written.n_points, list_all=self.verbose)
         if written.n_frames < reconstruction.n_views:
-            rows["frames"] = f"{written.n_frames}, the others stand nearer than {self.key_frame_distance:g} to one of these"
-        rows["splats"] = f"{written.n_splats:,}"
-        rows["intrinsics"] = "one camera for all frames" if written.has_shared_intrinsics else "one camera per frame"
+            nearer = f"the others stand nearer than {self.key_frame_distance:g} to one of these"
+            rows |= {"frames": f"{written.n_frames}, {nearer}"}
+        rows |= {
+            "splats": f"{written.n_splats:,}",
+            "intrinsics": "one camera for all frames" if written.has_shared_intrinsics else "one camera per frame",
+        }
         if written.depth is not None:
             gaps = written.depth
-            rows["no depth at"] = (
-                f"{gaps.never_known + gaps.doubtful + gaps.edge + gaps.too_far:.1%} of the pixels "
+            rows |= {
+                "no depth at": f"{gaps.never_known + gaps.doubtful + gaps.edge + gaps.too_far:.1%} of the pixels "
                 f"(never known {gaps.never_known:.1%}, doubtful {gaps.doubtful:.1%}, edges {gaps.edge:.1%}, "
                 f"beyond 16 bits {gaps.too_far:.1%})"
-            )
-        rows["dataset"] = str(written.folder)
-        rows["next"] = f'ns-train amb3r-splatfacto --data "{written.folder}"'
+            }
+        rows |= {"dataset": str(written.folder), "next": f'ns-train amb3r-splatfacto --data "{written.folder}"'}
         print_table("", rows)

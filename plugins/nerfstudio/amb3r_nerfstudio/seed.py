@@ -8,7 +8,7 @@ import numpy as np
 from amb3r_core import FusionConfig, Monitor, PointCloud, Reconstruction, fuse, silent
 from amb3r_core.export.gaussians import MAX_GAUSSIANS, gaussian_vertices, normals_world
 from amb3r_core.export.ply import Vertices
-from amb3r_core.scene.arrays import Float32, Float64
+from amb3r_core.scene.arrays import Float32, Float64, Floats
 from amb3r_core.scene.geometry import transform_points
 from amb3r_core.scene.thinning import VoxelThinner
 
@@ -56,7 +56,7 @@ def _near(reconstruction: Reconstruction, cloud: PointCloud, quantile: float) ->
     if quantile >= 1.0 or len(cloud) == 0:
         return cloud
     centres = reconstruction.cam_to_world[:, :3, 3][cloud.view_index]
-    distance = np.linalg.norm(cloud.points - centres, axis=1)
+    distance: Floats = np.linalg.norm(cloud.points - centres, axis=1)
     return cloud.selected(distance <= np.quantile(distance, quantile))
 
 

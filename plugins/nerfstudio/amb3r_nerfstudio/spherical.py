@@ -56,7 +56,9 @@ def turn_coefficients(rest: NDArray[np.float32], rotation: Float64) -> NDArray[n
     turned = np.empty_like(rest)
     for degree in range(1, REST_COUNTS.index(rest.shape[1]) + 1):
         part = slice(degree * degree - 1, (degree + 1) ** 2 - 1)
-        turned[:, part] = np.einsum("ij,mjc->mic", turning_matrix(degree, rotation).astype(np.float32), rest[:, part])
+        matrix = turning_matrix(degree, rotation).astype(np.float32)
+        # numpy leaves dtypes open
+        turned[:, part] = np.einsum("ij,mjc->mic", matrix, rest[:, part])  # pyright: ignore[reportUnknownMemberType]
     return turned
 
 

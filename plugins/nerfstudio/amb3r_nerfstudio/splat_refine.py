@@ -1,9 +1,13 @@
 """Gaussians refined on the scene's photos: a fixed number of them, for a fixed time, by plain gradient descent."""
 
+# Torch and Nerfstudio leave the types of some methods open.
+# pyright: reportUnknownMemberType=false
+
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +17,7 @@ from amb3r_core import InputError, Monitor, PinholeCamera, Progress, Reconstruct
 from amb3r_core.export.gaussians import gaussian_vertices, normals_world
 from amb3r_core.export.image_files import grid_image_camera
 from amb3r_core.export.ply import Vertices
-from amb3r_core.scene.arrays import UInt8
+from amb3r_core.scene.arrays import Float32, Float64, UInt8
 from amb3r_core.scene.conventions import CORNER_MINUS_CENTER
 from amb3r_nerfstudio.seed import SeedConfig, camera_extent, evenly, fused_points
 
@@ -32,6 +36,23 @@ FIELDS = {
     "dc": ("f_dc_0", "f_dc_1", "f_dc_2"),
     "rest": tuple(f"f_rest_{index}" for index in range(45)),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaussians:
+    """The parameters of M gaussians, each (M, columns) float32, as a splat file stores them: under the names of `FIELDS`."""
+
+    means: Tensor
+    scales: Tensor
+    quats: Tensor
+    opacities: Tensor
+    dc: Tensor
+    rest: Tensor
+
+
+def gaussians_of(vertices: Vertices, device: str = "cpu") -> Gaussians:
+    """The parameters in a splat's vertices."""
+    return Gaussians(**{name: torch.from_numpy(_columns(vertices, fields)).to(device) for name, fields in FIELDS.items()})
 
 
 def start_splat(reconstruction: Reconstruction, count: int, monitor: Monitor = silent) -> Vertices:
@@ -57,10 +78,12 @@ def refine_splat(
     """
     if reconstruction.n_views == 0 or len(start) == 0:
         raise InputError("this scene has no views or no points: there is nothing to refine")
-    parameters = {name: torch.from_numpy(_columns(start, fields)).to(device).requires_grad_() for name, fields in FIELDS.items()}
+    gaussians = gaussians_of(start, device)
     extent = camera_extent(reconstruction.cam_to_world[:, :3, 3].astype(np.float32))
-    rates = RATES | {"means": RATES["means"] * extent}
-    groups: list[dict[str, Any]] = [{"params": [value], "lr": rates[name]} for name, value in parameters.items()]
+    groups: list[dict[str, Any]] = [
+        {"params": [getattr(gaussians, name).requires_grad_()], "lr": rate * (extent if name == "means" else 1.0)}
+        for name, rate in RATES.items()
+    ]
     descent = torch.optim.Adam(groups, eps=1e-15)
     order = np.random.default_rng(seed)
     photos = [_photo(reconstruction, index) for index in range(reconstruction.n_views)]
@@ -71,7 +94,7 @@ def refine_splat(
         pixels, camera = photos[index]
         truth = torch.from_numpy(pixels).to(device).float() / 255
         shown = render(
-            parameters, camera, reconstruction.views[index].world_to_cam, rasterization, min(3, step // STEPS_PER_DEGREE)
+            gaussians, camera, reconstruction.views[index].world_to_cam, rasterization, min(3, step // STEPS_PER_DEGREE)
         )
         descent.zero_grad()
         (shown - truth).abs().mean().backward()
@@ -80,26 +103,26 @@ def refine_splat(
     monitor(Progress(stage=STAGE, done=int(seconds), total=int(seconds), message=f"{step} steps"))
     refined: Vertices = start.copy()
     for name, fields in FIELDS.items():
-        values = parameters[name].detach().cpu().numpy()
+        values = cast(Float32, getattr(gaussians, name).detach().cpu().numpy())
         for column, field in enumerate(fields):
             refined[field] = values[:, column]
     return refined
 
 
 def render(
-    parameters: dict[str, Tensor], camera: PinholeCamera, world_to_cam: np.ndarray, rasterization: Rasterization, degree: int
+    gaussians: Gaussians, camera: PinholeCamera, world_to_cam: Float64, rasterization: Rasterization, degree: int
 ) -> Tensor:
     """The colours (H, W, 3) the gaussians show in a camera, on black."""
-    device = parameters["means"].device
+    device = gaussians.means.device
     intrinsics = torch.tensor(camera.K, dtype=torch.float32, device=device)
     intrinsics[:2, 2] += CORNER_MINUS_CENTER
-    rest = parameters["rest"].reshape(len(parameters["rest"]), 3, 15).transpose(1, 2)
+    rest = gaussians.rest.reshape(len(gaussians.rest), 3, 15).transpose(1, 2)
     image, _, _ = rasterization(
-        means=parameters["means"],
-        quats=parameters["quats"],
-        scales=parameters["scales"].exp(),
-        opacities=torch.sigmoid(parameters["opacities"][:, 0]),
-        colors=torch.cat([parameters["dc"][:, None], rest], dim=1),
+        means=gaussians.means,
+        quats=gaussians.quats,
+        scales=gaussians.scales.exp(),
+        opacities=torch.sigmoid(gaussians.opacities[:, 0]),
+        colors=torch.cat([gaussians.dc[:, None], rest], dim=1),
         viewmats=torch.tensor(world_to_cam, dtype=torch.float32, device=device)[None],
         Ks=intrinsics[None],
         width=camera.width,
@@ -124,5 +147,5 @@ def _photo(reconstruction: Reconstruction, index: int) -> tuple[UInt8, PinholeCa
     return np.ascontiguousarray(dense.rgb[index][view.letterbox.slices]), grid_image_camera(view)
 
 
-def _columns(vertices: Vertices, fields: tuple[str, ...]) -> np.ndarray:
+def _columns(vertices: Vertices, fields: tuple[str, ...]) -> Float32:
     return np.stack([vertices[field] for field in fields], axis=-1).astype(np.float32)

@@ -4,9 +4,12 @@ Splatfacto's thresholds and its learning rate of positions are absolute, made fo
 the extent of the cameras. gsplat resets opacities at step 0 already, which would throw a good start away: here it does not.
 """
 
+# Torch and Nerfstudio leave the types of some methods open.
+# pyright: reportUnknownMemberType=false
+
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -61,14 +64,16 @@ class Amb3rSplatfactoModel(SplatfactoModel):
 
     def populate_modules(self) -> None:
         super().populate_modules()
-        self.start: Start = (self.kwargs.get("metadata") or {}).get(START_KEY, NO_START)
-        self.strategy_state = self.strategy.initialize_state(scene_scale=self.start.extent)
-        self.starts_from_splats = self.config.start_from_splats and not self.config.random_init and self.start.splats is not None
-        if self.starts_from_splats and self.start.splats is not None:
-            parameters = splat_parameters(self.start.splats, self.start, n_rest=self.features_rest.shape[1])
+        metadata = cast(dict[str, object], self.kwargs.get("metadata") or {})
+        start = cast(Start, metadata.get(START_KEY, NO_START))
+        self.start = start
+        self.strategy_state = self.strategy.initialize_state(scene_scale=start.extent)
+        self.starts_from_splats = self.config.start_from_splats and not self.config.random_init and start.splats is not None
+        if self.starts_from_splats and start.splats is not None:
+            parameters = splat_parameters(start.splats, start, n_rest=self.features_rest.shape[1])
             for name, value in parameters.items():
                 self.gauss_params[name] = torch.nn.Parameter(value)
-            CONSOLE.log(f"starting from {len(parameters['means']):,} gaussians of {self.start.splats.name}")
+            CONSOLE.log(f"starting from {len(parameters['means']):,} gaussians of {start.splats.name}")
 
     def step_post_backward(self, step: int) -> None:
         """As upstream, but without the reset of opacities at step 0 when they are worth keeping."""
@@ -102,12 +107,13 @@ class Amb3rSplatfactoModel(SplatfactoModel):
 def scale_learning_rate(optimizers: Optimizers, name: str, factor: float) -> None:
     """Sets a group's learning rate to its configured one times `factor`, now and for its schedule; again changes nothing."""
     wanted = optimizers.config[name]["optimizer"].lr * factor
-    for group in optimizers.optimizers[name].param_groups:
+    groups = cast(list[dict[str, Any]], optimizers.optimizers[name].param_groups)
+    for group in groups:
         group["lr"] *= wanted / group.get("initial_lr", group["lr"])
         group["initial_lr"] = wanted
-    scheduler: Any = optimizers.schedulers.get(name)
+    scheduler = cast(Any, optimizers.schedulers.get(name))
     if scheduler is not None:
-        scheduler.base_lrs = [wanted for _ in scheduler.base_lrs]
+        scheduler.base_lrs = [wanted] * len(scheduler.base_lrs)
 
 
 def splat_parameters(path: Path, start: Start, *, n_rest: int) -> dict[str, torch.Tensor]:

@@ -4,9 +4,9 @@ Nerfstudio trains in ``x_train = s (R x_scene + t)`` and exports it; `dataparser
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from amb3r_core import FormatError, InputError, require, staged_file
 from amb3r_core.export.gaussians import GAUSSIAN_DTYPE
 from amb3r_core.export.notes import write_json
 from amb3r_core.export.ply import Vertices, read_vertices, write_vertices
-from amb3r_core.scene.arrays import Float64
+from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.conventions import quaternion_from_rotation
 from amb3r_core.scene.geometry import ROTATION_TOLERANCE
 from amb3r_nerfstudio.spherical import turn_coefficients
@@ -24,6 +24,19 @@ TRANSFORMS_FILE = "dataparser_transforms.json"
 NEEDED = ("x", "y", "z", "opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3")
 RIGID_TOLERANCE = 10 * ROTATION_TOLERANCE
 """Nerfstudio writes the transform in single precision."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedGaussians:
+    """The arrays of M gaussians in a checkpoint, under Splatfacto's names."""
+
+    means: Float32
+    scales: Float32
+    quats: Float32
+    opacities: Float32
+    features_dc: Float32
+    features_rest: Float32
+    """(M, K, 3), where the others are (M, columns)."""
 
 
 @dataclass(frozen=True)
@@ -143,23 +156,21 @@ def trained_vertices(checkpoint: Path) -> Vertices:
     prefix = next((key[: -len("means")] for key in state if key.endswith("gauss_params.means")), None)
     if prefix is None:
         raise FormatError(f"{checkpoint}: holds no gaussians; only splats can be brought back to metres")
-    part = {
-        name: state[prefix + name].float().numpy()
-        for name in ("means", "scales", "quats", "opacities", "features_dc", "features_rest")
-    }
-    n_rest = part["features_rest"].shape[1]
-    fields = [name for name in GAUSSIAN_DTYPE.names or () if not name.startswith("f_rest_") or int(name[7:]) < 3 * n_rest]
-    vertices: Vertices = np.zeros(len(part["means"]), dtype=np.dtype([(name, "<f4") for name in fields]))
-    _put(vertices, ("x", "y", "z"), part["means"])
-    _put(vertices, ("f_dc_0", "f_dc_1", "f_dc_2"), part["features_dc"])
-    _put(
-        vertices,
-        tuple(f"f_rest_{i}" for i in range(3 * n_rest)),
-        part["features_rest"].transpose(0, 2, 1).reshape(len(vertices), -1),
-    )
-    _put(vertices, ("opacity",), part["opacities"])
-    _put(vertices, ("scale_0", "scale_1", "scale_2"), part["scales"])
-    _put(vertices, ("rot_0", "rot_1", "rot_2", "rot_3"), part["quats"])
+    names = [field.name for field in fields(TrainedGaussians)]
+    return _vertices(TrainedGaussians(**{name: state[prefix + name].float().numpy() for name in names}))
+
+
+def _vertices(trained: TrainedGaussians) -> Vertices:
+    n_rest = trained.features_rest.shape[1]
+    names = [name for name in GAUSSIAN_DTYPE.names or () if not name.startswith("f_rest_") or int(name[7:]) < 3 * n_rest]
+    vertices: Vertices = np.zeros(len(trained.means), dtype=np.dtype([(name, "<f4") for name in names]))
+    rest = trained.features_rest.transpose(0, 2, 1).reshape(len(vertices), -1)
+    _put(vertices, ("x", "y", "z"), trained.means)
+    _put(vertices, ("f_dc_0", "f_dc_1", "f_dc_2"), trained.features_dc)
+    _put(vertices, tuple(f"f_rest_{i}" for i in range(3 * n_rest)), rest)
+    _put(vertices, ("opacity",), trained.opacities)
+    _put(vertices, ("scale_0", "scale_1", "scale_2"), trained.scales)
+    _put(vertices, ("rot_0", "rot_1", "rot_2", "rot_3"), trained.quats)
     return vertices
 
 
@@ -184,7 +195,7 @@ def _json(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path}: not JSON: {error}") from error
     if not isinstance(document, dict):
         raise FormatError(f"{path}: wanted an object")
-    return document
+    return cast(dict[str, Any], document)
 
 
 def _columns(vertices: Vertices, names: tuple[str, ...]) -> NDArray[np.float32]:

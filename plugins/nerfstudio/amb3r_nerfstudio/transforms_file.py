@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from amb3r_core import FormatError
 
@@ -29,7 +29,7 @@ def read_transforms(path: Path) -> dict[str, Any]:
     frames = root.get("frames")
     if not isinstance(frames, list):
         _fail(path, "frames", "wanted a list")
-    for index, frame in enumerate(frames):
+    for index, frame in enumerate(cast(list[object], frames)):
         place = f"frames[{index}]"
         fields = _object(frame, path, place)
         if not isinstance(fields.get("file_path"), str):
@@ -66,10 +66,10 @@ def _check_camera(fields: Mapping[str, Any], path: Path, place: str) -> None:
 
 
 def _check_matrix(rows: object, path: Path, place: str) -> None:
-    is_matrix = (
-        isinstance(rows, Sequence) and len(rows) in (3, 4) and all(isinstance(row, list) and len(row) == 4 for row in rows)
-    )
-    if not is_matrix or not all(_is_finite(value) for row in rows for value in row):
+    given = cast(Sequence[object], rows) if isinstance(rows, list) else ()
+    numbers = [cast(list[object], row) for row in given if isinstance(row, list)]
+    is_matrix = len(numbers) == len(given) and len(given) in (3, 4) and all(len(row) == 4 for row in numbers)
+    if not is_matrix or not all(_is_finite(value) for row in numbers for value in row):
         _fail(path, place, "wanted 3 or 4 rows of 4 finite numbers")
 
 
@@ -84,7 +84,7 @@ def _is_finite(value: object) -> bool:
 def _object(value: object, path: Path, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         _fail(path, place, "wanted an object")
-    return value
+    return cast(dict[str, Any], value)
 
 
 def _fail(path: Path, place: str, message: str) -> NoReturn:

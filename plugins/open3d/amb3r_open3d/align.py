@@ -102,7 +102,7 @@ class AlignTo(Stage[Scene, Scene]):
             return self._by_cloud(scene, as_legacy_cloud(reference))
         if isinstance(reference, o3d.camera.PinholeCameraTrajectory):
             return self._by_poses(scene, _poses_by_name(scene, reference))
-        if isinstance(reference, Mapping):
+        if isinstance(reference, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - for callers who check no types
             return self._by_poses(scene, reference)
         raise InputError(f"a {type(reference).__name__} is no reference: wanted a cloud, a trajectory, poses by name, a distance")
 

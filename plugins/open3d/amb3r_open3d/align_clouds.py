@@ -1,9 +1,15 @@
 """The similarity between two clouds that overlap: matched features, then point-to-plane ICP with a scale."""
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import open3d as o3d
+from numpy.typing import NDArray
 
 from amb3r_core import AlignmentError, Sim3
 from amb3r_core.scene.arrays import Float64
@@ -52,8 +58,9 @@ def align_clouds(
 
 def cloud_size(cloud: Cloud) -> float:
     """The median distance of the points from their median; `AlignmentError` for a cloud without extent."""
-    points = np.asarray(cloud.points)
-    size = float(np.quantile(np.linalg.norm(points - np.quantile(points, 0.5, axis=0), axis=1), 0.5))
+    points: Float64 = np.asarray(cloud.points, dtype=np.float64)
+    distances: Float64 = np.linalg.norm(points - np.quantile(points, 0.5, axis=0), axis=1)
+    size = float(np.quantile(distances, 0.5))
     if not np.isfinite(size) or size <= 0.0:
         raise AlignmentError(f"a cloud of {len(points)} points in one place cannot be aligned")
     return size
@@ -85,7 +92,11 @@ def _prepared(cloud: Cloud, voxel: float) -> Cloud:
 
 def _features(cloud: Cloud, voxel: float) -> o3d.pipelines.registration.Feature:
     reach = o3d.geometry.KDTreeSearchParamHybrid(radius=FEATURE_REACH * voxel, max_nn=100)
-    return o3d.pipelines.registration.compute_fpfh_feature(cloud, reach)  # pyright: ignore[reportCallIssue] - all points
+    every_point = cast(
+        Callable[[Cloud, o3d.geometry.KDTreeSearchParam], o3d.pipelines.registration.Feature],
+        o3d.pipelines.registration.compute_fpfh_feature,
+    )  # the stub wants an index of points, which is optional
+    return every_point(cloud, reach)
 
 
 def _icp(source: Cloud, goal: Cloud, start: Sim3, voxel: float, with_scale: bool, max_distance: float | None) -> CloudMatch:
@@ -128,14 +139,17 @@ def _plane_step(
     if near.sum() < 10:
         return Sim3.identity()
     middle = points[near].mean(axis=0)
-    p, q, n = points[near] - middle, target[nearest[near]] - middle, normals[nearest[near]]
+    p: Float64 = points[near] - middle
+    q: Float64 = target[nearest[near]] - middle
+    n: Float64 = normals[nearest[near]]
     residual = ((q - p) * n).sum(axis=1)
     weight = 1.0 / (1.0 + (residual / (0.5 * reach)) ** 2) ** 2
-    columns = [np.cross(p, n), n] + ([(p * n).sum(axis=1)[:, None]] if with_scale else [])
+    columns: list[Float64] = [np.cross(p, n), n]
+    columns += [(p * n).sum(axis=1)[:, None]] if with_scale else []
     jacobian = np.concatenate(columns, axis=1)
     normal_matrix = (jacobian * weight[:, None]).T @ jacobian
     damping = 1e-9 * np.trace(normal_matrix) * np.eye(len(normal_matrix))
-    step = np.linalg.solve(normal_matrix + damping, (jacobian * weight[:, None]).T @ residual)
+    step = cast(Float64, np.linalg.solve(normal_matrix + damping, (jacobian * weight[:, None]).T @ residual))
     rotation = _rotation(step[:3])
     scale = float(np.exp(np.clip(step[6], -0.2, 0.2))) if with_scale else 1.0
     return Sim3(scale, rotation, middle + step[3:6] - scale * rotation @ middle)
@@ -150,6 +164,6 @@ def _rotation(axis_angle: Float64) -> Float64:
     return np.eye(3) + np.sin(angle) * turn + (1.0 - np.cos(angle)) * turn @ turn
 
 
-def _nearest(search: o3d.core.nns.NearestNeighborSearch, points: Float64) -> tuple[np.ndarray, Float64]:
+def _nearest(search: o3d.core.nns.NearestNeighborSearch, points: Float64) -> tuple[NDArray[np.intp], Float64]:
     index, squared = search.knn_search(o3d.core.Tensor.from_numpy(np.ascontiguousarray(points)), 1)
     return index.numpy()[:, 0], np.sqrt(np.maximum(squared.numpy()[:, 0], 0.0))

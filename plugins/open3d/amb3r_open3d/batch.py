@@ -1,5 +1,8 @@
 """What `python -m amb3r_open3d` does: one reconstruction, and every output that was asked for."""
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -58,18 +61,22 @@ def run_batch(job: BatchJob, monitor: Monitor) -> dict[str, str]:
     """Does it; rows to show."""
     outputs = job.outputs
     scene = _scene(job, monitor)
-    rows = {"views": f"{len(scene)} placed, {len(scene.reconstruction.unregistered)} not"}
-    rows["scale"] = f"{scene.reconstruction.scale.kind} ({as_flags(scene.reconstruction.scale.source)})"
+    rows = {
+        "views": f"{len(scene)} placed, {len(scene.reconstruction.unregistered)} not",
+        "scale": f"{scene.reconstruction.scale.kind} ({as_flags(scene.reconstruction.scale.source)})",
+    }
     mesh_job = job.mesh_job()
     if mesh_job is not None:
         rows |= make_mesh(scene, mesh_job, monitor)
     if outputs.dataset is not None:
         write_dataset(scene, outputs.dataset, overwrite=outputs.overwrite)
-        rows["dataset"] = str(outputs.dataset)
+        rows |= {"dataset": str(outputs.dataset)}
     if outputs.points is not None:
-        rows["points"] = str(_write_cloud(scene.point_cloud(normals=True), outputs.points, overwrite=outputs.overwrite))
+        cloud = _write_cloud(scene.point_cloud(normals=True), outputs.points, overwrite=outputs.overwrite)
+        rows |= {"points": str(cloud)}
     if outputs.splats is not None:
-        rows["splats"] = str(_write_cloud(scene.to_splats(), outputs.splats, overwrite=outputs.overwrite))
+        splats = _write_cloud(scene.to_splats(), outputs.splats, overwrite=outputs.overwrite)
+        rows |= {"splats": str(splats)}
     if outputs.view:
         show(scene)
     return rows

@@ -2,9 +2,10 @@
 
 import numpy as np
 import open3d as o3d
+from numpy.typing import NDArray
 
 from amb3r_core import Dense, InputError, PointCloud, Reconstruction
-from amb3r_core.scene.arrays import Float32
+from amb3r_core.scene.arrays import Float32, Floats
 from amb3r_core.scene.confidence import confidence_of_weight, weight_of_confidence
 from amb3r_core.scene.geometry import transform_points
 
@@ -88,11 +89,11 @@ def _view_pixels(reconstruction: Reconstruction, dense: Dense, index: int, min_w
     )
 
 
-def _column(tensors: o3d.t.geometry.PointCloud, name: str, n_points: int, otherwise: float) -> "np.ndarray":
+def _column(tensors: o3d.t.geometry.PointCloud, name: str, n_points: int, otherwise: float) -> Floats:
     if name not in tensors.point:
         return np.full(n_points, otherwise)
     return tensors.point[name].cpu().numpy().reshape(n_points)
 
 
-def _tensor(array: "np.ndarray") -> o3d.core.Tensor:
+def _tensor(array: NDArray[np.generic]) -> o3d.core.Tensor:
     return o3d.core.Tensor.from_numpy(np.ascontiguousarray(array))

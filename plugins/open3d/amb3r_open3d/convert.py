@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import singledispatch
+from typing import cast
 
 import numpy as np
 import open3d as o3d
@@ -64,7 +65,7 @@ def _(value: Reconstruction) -> Scene:
 
 
 @to_open3d.register
-def _(value: Sim3) -> np.ndarray:
+def _(value: Sim3) -> Float64:
     matrix = np.eye(4)
     matrix[:3, :3] = value.scale * value.rotation
     matrix[:3, 3] = value.translation
@@ -112,8 +113,8 @@ def _(value: Scene) -> Reconstruction:
     return value.reconstruction
 
 
-@from_open3d.register
-def _(value: np.ndarray) -> Sim3:
+@from_open3d.register(np.ndarray)
+def _(value: Float64) -> Sim3:
     if value.shape != (4, 4):
         raise InputError(f"a similarity is a (4, 4) matrix, not {value.shape}")
     determinant = float(np.linalg.det(value[:3, :3]))
@@ -171,7 +172,7 @@ def depth_array(image: object, index: int) -> Float32:
     if isinstance(image, o3d.t.geometry.Image):
         array = image.cpu().as_tensor().numpy()
     elif isinstance(image, np.ndarray | o3d.geometry.Image):
-        array = np.asarray(image)
+        array = np.asarray(cast(object, image))
     else:
         raise InputError(f"depth {index} is a {type(image).__name__}; wanted an array or an Open3D image")
     array = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array

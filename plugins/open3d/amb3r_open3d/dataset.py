@@ -9,6 +9,9 @@ functions `create_from_*`.
 the older reconstruction_system scripts, whose mesh has its place in `scene/`.
 """
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,5 +1,8 @@
 """How fine and how large a voxel block grid must be for a scene."""
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 import logging
 from dataclasses import dataclass
 from typing import Literal, Protocol

@@ -63,7 +63,7 @@ def image_array(image: object, index: int = 0) -> UInt8:
     if isinstance(image, o3d.t.geometry.Image):
         array = image.cpu().as_tensor().numpy()
     elif isinstance(image, np.ndarray | o3d.geometry.Image):
-        array = np.asarray(image)
+        array = np.asarray(cast(object, image))
     else:
         raise InputError(f"image {index} is a {type(image).__name__}; wanted a path, an array or an Open3D image")
     array = array[..., None] if array.ndim == 2 else array

@@ -4,16 +4,22 @@ The GLB stands upright with +Y up, and its vertex colours are linear floats with
 Open3D's own writer stores sRGB numbers where glTF means linear light, which viewers show too bright.
 """
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open3d as o3d
+from numpy.typing import NDArray
 
 from amb3r_core import InputError, staged_file
 from amb3r_core.export.glb import gltf_from_world, linear_colors
 from amb3r_core.export.notes import provenance_record
+from amb3r_core.scene.arrays import Float32, UInt8
 from amb3r_open3d.failures import EmptyMeshError
 from amb3r_open3d.scene import Scene
 
@@ -53,10 +59,11 @@ def _write_by_open3d(mesh: o3d.t.geometry.TriangleMesh, partial: Path, suffix: s
 
 
 def _write_glb(mesh: o3d.t.geometry.TriangleMesh, path: Path, scene: Scene) -> None:
-    positions = mesh.vertex.positions.cpu().numpy().astype("<f4")
-    indices = mesh.triangle.indices.cpu().numpy().astype("<u4").ravel()
-    arrays = [positions, linear_colors(vertex_colors(mesh)).astype("<f4"), indices]
-    document = _document(arrays, scene)
+    positions: Float32 = mesh.vertex.positions.cpu().numpy().astype("<f4")
+    colors: Float32 = linear_colors(vertex_colors(mesh)).astype("<f4")
+    indices: NDArray[np.uint32] = mesh.triangle.indices.cpu().numpy().astype("<u4").ravel()
+    arrays = (positions, colors, indices)
+    document = _document(*arrays, scene)
     text = json.dumps(document, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     size = sum(array.nbytes for array in arrays)
@@ -67,23 +74,23 @@ def _write_glb(mesh: o3d.t.geometry.TriangleMesh, path: Path, scene: Scene) -> N
             file.write(array.tobytes())
 
 
-def vertex_colors(mesh: o3d.t.geometry.TriangleMesh) -> "np.ndarray":
+def vertex_colors(mesh: o3d.t.geometry.TriangleMesh) -> UInt8:
     """sRGB colours (V, 3) uint8 of the vertices; light grey when the mesh has none."""
     if "colors" not in mesh.vertex:
         return np.full((len(mesh.vertex.positions), 3), GREY, dtype=np.uint8)
-    colors = mesh.vertex.colors.cpu().numpy()
+    colors: NDArray[Any] = mesh.vertex.colors.cpu().numpy()
     return colors if colors.dtype == np.uint8 else np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8)
 
 
-def _document(arrays: list["np.ndarray"], scene: Scene) -> dict[str, object]:
+def _document(positions: Float32, colors: Float32, indices: NDArray[np.uint32], scene: Scene) -> dict[str, object]:
     """The glTF document of positions, colours and indices that follow each other in one buffer."""
+    arrays = (positions, colors, indices)
     starts = np.cumsum([0, *(array.nbytes for array in arrays)]).tolist()
     targets = (_ARRAY_BUFFER, _ARRAY_BUFFER, _INDEX_BUFFER)
     views = [
         {"buffer": 0, "byteOffset": start, "byteLength": array.nbytes, "target": target}
         for array, start, target in zip(arrays, starts[:-1], targets, strict=True)
     ]
-    positions, colors, indices = arrays
     accessors: list[dict[str, object]] = [
         {
             "bufferView": 0,
@@ -97,7 +104,7 @@ def _document(arrays: list["np.ndarray"], scene: Scene) -> dict[str, object]:
         {"bufferView": 2, "componentType": _UINT32, "count": len(indices), "type": "SCALAR"},
     ]
     record = provenance_record(scene.reconstruction)
-    material = {
+    material: dict[str, object] = {
         "name": "surface",
         "doubleSided": True,
         "pbrMetallicRoughness": {"metallicFactor": 0.0},

@@ -49,7 +49,7 @@ def make_mesh(scene: Scene, job: MeshJob, monitor: Monitor = silent) -> dict[str
     if job.screenshot is not None:
         monitor(Progress(stage="screenshot"))
         screenshot(mesh, job.screenshot, scene, overwrite=job.overwrite)
-        rows["screenshot"] = str(job.screenshot)
+        rows |= {"screenshot": str(job.screenshot)}
     return rows
 
 

@@ -6,6 +6,9 @@ CAMERA.npz holds size (width, height), intrinsic (3, 3) and extrinsic (4, 4). OU
 float32 along the optical axis, inf where nothing is.
 """
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 import sys
 from pathlib import Path
 

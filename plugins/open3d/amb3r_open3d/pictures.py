@@ -1,5 +1,8 @@
 """Pictures without a window, rendered in a subprocess so that a machine without Vulkan gets an error and not an abort."""
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 import functools
 import logging
 import os

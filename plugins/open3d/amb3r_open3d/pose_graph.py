@@ -1,5 +1,8 @@
 """The pose graph of a reconstruction: which views see the same, how they stand to each other, and how surely."""
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,5 +1,8 @@
 """Refine poses on the depth and colour of overlapping views: coloured ICP per edge, then Open3D's global optimisation."""
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 import logging
 from dataclasses import dataclass, replace
 
@@ -147,8 +150,10 @@ class RefinePoses(Stage[Scene, Scene]):
 
 def with_poses(reconstruction: Reconstruction, cam_to_world: Float64) -> Reconstruction:
     """The reconstruction with other poses (N, 4, 4), made exact rotations."""
-    views = []
-    for view, pose in zip(reconstruction.views, cam_to_world, strict=True):
-        u, _, vt = np.linalg.svd(pose[:3, :3])
-        views.append(replace(view, cam_to_world=rigid(u @ vt, pose[:3, 3])))
+    views = (replace(view, cam_to_world=_made_rigid(pose)) for view, pose in zip(reconstruction.views, cam_to_world, strict=True))
     return replace(reconstruction, views=tuple(views))
+
+
+def _made_rigid(pose: Float64) -> Float64:
+    u, _, vt = np.linalg.svd(pose[:3, :3])
+    return rigid(np.asarray(u @ vt, dtype=np.float64), pose[:3, 3])

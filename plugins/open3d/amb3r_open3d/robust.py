@@ -78,8 +78,8 @@ def similarity_of_points(
     random = np.random.default_rng(seed)
     best: Consensus | None = None
     for _ in range(POINT_TRIALS // TRIALS_AT_ONCE):
-        triples = _plausible(source, target, random.integers(len(source), size=(TRIALS_AT_ONCE, 3)), with_scale, scale_range)
-        for triple in triples:
+        triples = _random_rows(random, len(source), (TRIALS_AT_ONCE, 3))
+        for triple in _plausible(source, target, triples, with_scale, scale_range):
             try:
                 trial = umeyama(source[triple], target[triple], with_scale=with_scale)
             except AlignmentError:  # the three stand in a line
@@ -98,14 +98,19 @@ def similarity_of_points(
 def trajectory_extent(poses: Float64) -> float:
     """The median distance of the camera centres (N, 4, 4) from their median; outliers hardly change it."""
     centres = poses[:, :3, 3]
-    return float(np.quantile(np.linalg.norm(centres - np.quantile(centres, 0.5, axis=0), axis=1), 0.5))
+    distances: Float64 = np.linalg.norm(centres - np.quantile(centres, 0.5, axis=0), axis=1)
+    return float(np.quantile(distances, 0.5))
 
 
 def _pairs(n: int, seed: int) -> list[tuple[int, int]]:
     if n * (n - 1) // 2 <= MAX_POSE_PAIRS:
         return [(i, j) for i in range(n) for j in range(i + 1, n)]
-    chosen = np.random.default_rng(seed).integers(n, size=(MAX_POSE_PAIRS, 2))
+    chosen = _random_rows(np.random.default_rng(seed), n, (MAX_POSE_PAIRS, 2))
     return [(int(i), int(j)) for i, j in chosen if i != j]
+
+
+def _random_rows(random: np.random.Generator, n: int, shape: tuple[int, int]) -> NDArray[np.int64]:
+    return random.integers(n, size=shape)  # pyright: ignore[reportUnknownMemberType] - numpy leaves dtypes open
 
 
 def _from_two(
@@ -115,8 +120,9 @@ def _from_two(
     i, j = pair
     if float(rotation_angle(turns[i].T @ turns[j])) > max_angle:
         return None
-    u, _, vt = np.linalg.svd(turns[i] + turns[j])
-    rotation = np.asarray(u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt)
+    both: Float64 = turns[i] + turns[j]
+    u, _, vt = np.linalg.svd(both)
+    rotation: Float64 = np.asarray(u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt, dtype=np.float64)
     lengths = [float(np.linalg.norm(poses[i, :3, 3] - poses[j, :3, 3])) for poses in (source, target)]
     if min(lengths) <= 0.0:
         return None

@@ -1,5 +1,8 @@
 """The scene in Open3D's window: the mesh or the points, and every camera as a wire pyramid over its image."""
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 import numpy as np
 import open3d as o3d
 

@@ -1,11 +1,19 @@
 """TSDF integration with a weight per pixel, which Open3D's fast kernel does not take. Exact, in numpy, some times slower."""
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
+from typing import cast
+
 import numpy as np
 import open3d as o3d
+from numpy.typing import NDArray
 
 from amb3r_core import PinholeCamera
 from amb3r_core.scene.arrays import Float32
 from amb3r_open3d.grid_frames import DepthFrame
+
+Rows = NDArray[np.intp]
 
 COLOR_RANGE = 255.0
 """The grid stores colours in [0, 255], as the fast kernel does."""
@@ -20,7 +28,7 @@ def integrate_weighted(
     Curless and Levoy, SIGGRAPH 1996, eqs. 1 and 2. With equal weights it is Open3D's own integration.
     """
     grid.hashmap().activate(blocks)
-    slots, _ = grid.hashmap().find(blocks)
+    slots = cast(o3d.core.Tensor, grid.hashmap().find(blocks)[0])
     coordinates, indices = grid.voxel_coordinates_and_flattened_indices(slots)
     points = coordinates.cpu().numpy()
     voxels = indices.cpu().numpy().ravel()
@@ -41,7 +49,7 @@ def integrate_weighted(
         _add_color(grid, frame, points_cam[chosen], voxels[chosen], share)
 
 
-def _pixels(camera: PinholeCamera, points_cam: Float32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pixels(camera: PinholeCamera, points_cam: Float32) -> tuple[Rows, Rows, NDArray[np.bool_]]:
     """Row and column of the points that fall on the image, and which ones do (M,)."""
     z = points_cam[:, 2]
     in_front = z > 0
@@ -52,7 +60,7 @@ def _pixels(camera: PinholeCamera, points_cam: Float32) -> tuple[np.ndarray, np.
     return rows[inside].astype(np.intp), columns[inside].astype(np.intp), inside
 
 
-def _add_weight(grid: o3d.t.geometry.VoxelBlockGrid, voxels: np.ndarray, weight: Float32) -> Float32:
+def _add_weight(grid: o3d.t.geometry.VoxelBlockGrid, voxels: Rows, weight: Float32) -> Float32:
     """Adds the weights (M,) to their voxels, in place; the share (M, 1) of the new value in each running mean."""
     stored = _flat(grid, "weight")
     total = stored[voxels, 0] + weight
@@ -60,14 +68,12 @@ def _add_weight(grid: o3d.t.geometry.VoxelBlockGrid, voxels: np.ndarray, weight:
     return (weight / total)[:, None]
 
 
-def _blend(grid: o3d.t.geometry.VoxelBlockGrid, name: str, voxels: np.ndarray, values: Float32, share: Float32) -> None:
+def _blend(grid: o3d.t.geometry.VoxelBlockGrid, name: str, voxels: Rows, values: Float32, share: Float32) -> None:
     stored = _flat(grid, name)[voxels]
     _store(grid, name, voxels, stored + share * (values - stored))
 
 
-def _add_color(
-    grid: o3d.t.geometry.VoxelBlockGrid, frame: DepthFrame, points_cam: Float32, voxels: np.ndarray, share: Float32
-) -> None:
+def _add_color(grid: o3d.t.geometry.VoxelBlockGrid, frame: DepthFrame, points_cam: Float32, voxels: Rows, share: Float32) -> None:
     if frame.color is None:
         return
     rows, columns, inside = _pixels(frame.color_camera, points_cam)
@@ -81,7 +87,7 @@ def _flat(grid: o3d.t.geometry.VoxelBlockGrid, name: str) -> Float32:
     return values.reshape(-1, values.shape[-1])
 
 
-def _store(grid: o3d.t.geometry.VoxelBlockGrid, name: str, voxels: np.ndarray, values: Float32) -> None:
+def _store(grid: o3d.t.geometry.VoxelBlockGrid, name: str, voxels: Rows, values: Float32) -> None:
     """Writes values (M, C) into the grid's attribute, in place."""
     if grid.hashmap().device.get_type() == o3d.core.Device.DeviceType.CPU:
         _flat(grid, name)[voxels] = values

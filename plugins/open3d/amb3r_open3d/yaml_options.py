@@ -3,7 +3,7 @@
 from dataclasses import Field, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 import open3d as o3d
@@ -26,7 +26,7 @@ class YamlOptions:
         """
         try:
             text = Path(path).read_text(encoding="utf-8")
-            document = _yaml().safe_load(text)
+            document: object = _yaml().safe_load(text)
         except OSError as error:
             raise InputError(f"{path}: the options cannot be read: {error.strerror}") from error
         except (_yaml().YAMLError, UnicodeDecodeError) as error:
@@ -36,11 +36,12 @@ class YamlOptions:
         if not isinstance(document, dict):
             raise FormatError(f"{path}: wanted a mapping of options to values, not a {type(document).__name__}")
         known = [field.name for field in fields(cls)]
-        unknown = [str(key) for key in document if key not in known]
+        given = cast(dict[str, object], document)
+        unknown = [str(key) for key in given if key not in known]
         if unknown:
             raise InputError(f"{path}: {cls.__name__} has no {', '.join(unknown)}; it has {', '.join(known)}")
         types = get_type_hints(cls)
-        return cls(**{name: _from_plain(value, types[name], f"{path}: {name}") for name, value in document.items()})
+        return cls(**{name: _from_plain(value, types[name], f"{path}: {name}") for name, value in given.items()})
 
     def to_yaml(self, path: Path | str, *, overwrite: bool = True) -> Path:
         """Writes every option, in the order of the fields; the path. `InputError` for a value that YAML cannot hold."""

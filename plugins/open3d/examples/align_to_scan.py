@@ -3,6 +3,9 @@
 python align_to_scan.py scene/ scan.ply aligned.ply
 """
 
+# Open3D's stubs leave the types of some functions open.
+# pyright: reportUnknownMemberType=false
+
 import sys
 from pathlib import Path
 

@@ -34,7 +34,7 @@ def test_without_a_gpu_the_command_says_what_is_missing_and_what_works(tmp_path:
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_refinement_brings_the_splat_closer_to_the_photos():
     pytest.importorskip("gsplat")
-    from amb3r_nerfstudio.splat_refine import FIELDS, refine_splat, render, start_splat
+    from amb3r_nerfstudio.splat_refine import gaussians_of, refine_splat, render, start_splat
 
     from tests.plugins.nerfstudio.cpu_gsplat import rasterization
 
@@ -42,8 +42,7 @@ def test_refinement_brings_the_splat_closer_to_the_photos():
     start = start_splat(scene, 2000)
 
     def error(splat: np.ndarray) -> float:
-        parameters = {n: torch.from_numpy(np.stack([splat[f] for f in fields], -1)) for n, fields in FIELDS.items()}
-        shown = [render(parameters, view.camera, view.world_to_cam, rasterization, 0).numpy() for view in scene.views]
+        shown = [render(gaussians_of(splat), view.camera, view.world_to_cam, rasterization, 0).numpy() for view in scene.views]
         return float(np.abs(np.array(shown) - scene.dense.rgb / 255).mean())
 
     refined = refine_splat(scene, start, rasterization, seconds=60, max_steps=40, device="cpu")

@@ -1,7 +1,7 @@
 """COLMAP cameras for photos, and back: one per group of photos, at the working size, with COLMAP's pixel origin."""
 
 # pycolmap types its arrays as unknown to a strict checker.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
 """SIFT features of each photo, found in worker processes and kept in a folder that all sets of one job's photos share."""
 
 # pycolmap types its arrays as unknown to a strict checker.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence

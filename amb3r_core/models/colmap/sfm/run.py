@@ -1,8 +1,5 @@
 """Photos in, a sparse model out: features, matches, several attempts at a model, and the best of them."""
 
-# pycolmap types its arrays as unknown to a strict checker.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
