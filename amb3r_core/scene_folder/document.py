@@ -222,7 +222,7 @@ class _Places:
         if path is None:
             return None
         place = resolved(path, self._folder)
-        if self._missing == "refuse" and place.is_relative_to(self._folder) and not place.is_file():
+        if self._missing == "refuse" and place.is_relative_to(self._folder) and not os.path.isfile(place):
             raise FieldError(f"the file {path} is missing", *steps)
         return str(place)
 
@@ -237,7 +237,7 @@ def own_file(path: str, folder: Path, *steps: str | int) -> Path:
     place = resolved(path, folder)
     if not is_inside(place, folder):
         raise FieldError(f"{path} leaves the scene folder", *steps)
-    if not place.is_file():
+    if not os.path.isfile(place):  # unlike `Path.is_file` it takes a path of any length
         raise FieldError(f"the file {path} is missing", *steps)
     return place
 
