@@ -76,7 +76,7 @@ def record_of(reconstruction: Reconstruction, folder: Path, n_points: int | None
         points=None if n_points is None else PointsRecord(file=POINTS_FILE, count=n_points, has_confidence=True),
         video=None
         if video is None
-        else VideoRecord(path=stored_path(video.path, folder), frames_per_second=float(video.frames_per_second)),
+        else VideoRecord(path=_told(stored_path(video.path, folder)), frames_per_second=float(video.frames_per_second)),
         engine=_engine_record(reconstruction.provenance),
     )
 
@@ -131,6 +131,11 @@ def _engine_record(provenance: Provenance) -> EngineRecord:
 
 def _float(value: float | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _told(path: str) -> str:
+    """A path that is only told, with question marks for bytes that are no UTF-8."""
+    return path.encode("utf-8", "replace").decode("utf-8")
 
 
 def _stored(path: str | None, folder: Path) -> str | None:
