@@ -1,5 +1,6 @@
 """The views' photos beside an export: copied when a file holds them, else the dense map's colours as PNG."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -49,7 +50,7 @@ def place_images(reconstruction: Reconstruction, folder: Path) -> list[PlacedIma
 
 def photo_file(view: View) -> Path | None:
     """The view's file if it is there. A scene from a stranger may name any file of this machine, so it must be an image."""
-    if view.path is None or not Path(view.path).is_file():
+    if view.path is None or not os.path.isfile(view.path):
         return None
     source = Path(view.path)
     if not is_image_file(source):

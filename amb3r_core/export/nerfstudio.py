@@ -121,9 +121,9 @@ def write_depths(reconstruction: Reconstruction, folder: Path, images: Sequence[
 
 
 def depth_steps(depth: Float32) -> NDArray[np.uint16]:
-    """Depth (H, W) in thousandths of the unit; 0 where unknown or beyond 65.535 units."""
+    """Depth (H, W) in thousandths of the unit; 0 where unknown, negative or beyond 65.535 units."""
     steps = np.rint(depth.astype(np.float64) * DEPTH_STEPS_PER_UNIT)
-    return np.where(steps <= LARGEST_DEPTH_STEP, steps, 0).astype(np.uint16)
+    return np.where((steps >= 0) & (steps <= LARGEST_DEPTH_STEP), steps, 0).astype(np.uint16)
 
 
 def write_masks(reconstruction: Reconstruction, folder: Path, images: Sequence[PlacedImage]) -> list[str]:

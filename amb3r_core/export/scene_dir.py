@@ -87,7 +87,7 @@ def _carried_over(reconstruction: Reconstruction, target: Path, partial: Path) -
     """The scene with the photos and masks that lie in the folder about to be replaced put into the new one."""
 
     def carried(path: str | None) -> str | None:
-        if path is None or not Path(os.path.abspath(path)).is_relative_to(target) or not Path(path).is_file():
+        if path is None or not Path(os.path.abspath(path)).is_relative_to(target) or not os.path.isfile(path):
             return path
         if not is_inside(Path(path), target):  # a link: the file stays where it is, and is named there
             return os.path.realpath(path)

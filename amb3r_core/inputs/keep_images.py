@@ -1,5 +1,6 @@
 """The photos a scene keeps: upright, undistorted, in a format every host reads."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -31,20 +32,25 @@ def keep_images(
 ) -> Reconstruction:
     """The same scene, its views pointing at upright pinhole images and masks under `folder` (`images/`, `masks/`).
 
-    A photo that is so already is copied byte for byte, or left where it is with images="reference"; the others are decoded and
-    written anew: photos as JPEG, lossless formats as PNG.
+    A photo that is so already is copied byte for byte, or left where it is with images="reference" when its path is UTF-8; the
+    others are decoded and written anew: photos as JPEG, lossless formats as PNG.
     """
     by_name = {frame.name: frame for frame in frames}
     views: list[View] = []
     taken: set[str] = set()
     for view in track(reconstruction.views, monitor, stage="keep images", total=reconstruction.n_views):
         frame = by_name[view.name]
-        if frame.is_upright_file and view.lens.is_straight and frame.path is not None and images == "reference":
+        if frame.is_upright_file and view.lens.is_straight and images == "reference" and _can_be_named(frame.path):
             path = frame.path
         else:
             path = _write_image(frame, view, folder / "images", taken)
         views.append(replace(view, path=str(path), mask_path=_write_mask(frame, view, folder / "masks")))
     return replace(reconstruction, views=tuple(views))
+
+
+def _can_be_named(path: Path | None) -> bool:
+    """Whether the scene's text file can hold the path: names of files are bytes, which need not be UTF-8."""
+    return path is not None and str(path).encode("utf-8", "replace") == os.fsencode(path)
 
 
 def _write_image(frame: Frame, view: View, folder: Path, taken: set[str]) -> Path:

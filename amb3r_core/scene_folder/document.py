@@ -76,7 +76,7 @@ def record_of(reconstruction: Reconstruction, folder: Path, n_points: int | None
         points=None if n_points is None else PointsRecord(file=POINTS_FILE, count=n_points, has_confidence=True),
         video=None
         if video is None
-        else VideoRecord(path=stored_path(video.path, folder), frames_per_second=float(video.frames_per_second)),
+        else VideoRecord(path=_told(stored_path(video.path, folder)), frames_per_second=float(video.frames_per_second)),
         engine=_engine_record(reconstruction.provenance),
     )
 
@@ -131,6 +131,11 @@ def _engine_record(provenance: Provenance) -> EngineRecord:
 
 def _float(value: float | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _told(path: str) -> str:
+    """A path that is only told, with question marks for bytes that are no UTF-8."""
+    return path.encode("utf-8", "replace").decode("utf-8")
 
 
 def _stored(path: str | None, folder: Path) -> str | None:
@@ -222,7 +227,7 @@ class _Places:
         if path is None:
             return None
         place = resolved(path, self._folder)
-        if self._missing == "refuse" and place.is_relative_to(self._folder) and not place.is_file():
+        if self._missing == "refuse" and place.is_relative_to(self._folder) and not os.path.isfile(place):
             raise FieldError(f"the file {path} is missing", *steps)
         return str(place)
 
@@ -237,7 +242,7 @@ def own_file(path: str, folder: Path, *steps: str | int) -> Path:
     place = resolved(path, folder)
     if not is_inside(place, folder):
         raise FieldError(f"{path} leaves the scene folder", *steps)
-    if not place.is_file():
+    if not os.path.isfile(place):  # unlike `Path.is_file` it takes a path of any length
         raise FieldError(f"the file {path} is missing", *steps)
     return place
 

@@ -74,7 +74,7 @@ def find_scene_file(scene: Path | str) -> Path:
     """The absolute path of the `scene.amb3r` that a folder or file names; `InputError` when there is none."""
     path = Path(os.path.abspath(scene))
     file = path / SCENE_FILE if path.is_dir() else path
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise InputError(f"{scene}: there is no {SCENE_FILE} here; give a scene folder")
     return file
 
@@ -88,6 +88,8 @@ def read_scene(scene: Path | str, missing_photos: MissingPhotos = "refuse") -> S
         root = parse_json(file.read_text(encoding="utf-8"), str(file))
     except UnicodeDecodeError as error:
         raise FormatError(f"{file}: not text in UTF-8: {error}") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from error
     if _checked_version(root) == 1:
         root = replace(root, old_names=NAMES_IN_VERSION_1)
     record = decode(root, SceneRecord)

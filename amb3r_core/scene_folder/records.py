@@ -37,6 +37,7 @@ NAMES_IN_VERSION_1 = {
 
 NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that break lines or cannot be written: control, surrogate, line and paragraph separator."""
+LONGEST_NAME = 255
 
 UP_TOLERANCE = 1e-3
 """How far the length of `up_world` may be from 1."""
@@ -64,6 +65,8 @@ def is_clean_name(name: str) -> str:
         return f"{name!r} holds characters that do not belong into a name"
     if "\\" in name or any(part in ("", ".", "..") for part in name.split("/")):
         return f"{name!r} is no name: wanted a relative path with forward slashes, without '.' and '..'"
+    if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in name.split("/")):
+        return f"is longer than the {LONGEST_NAME} bytes that a file's name can have"
     return ""
 
 

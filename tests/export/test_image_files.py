@@ -58,6 +58,12 @@ def test_a_view_without_a_file_gets_the_dense_colours_and_their_camera(tmp_path:
     assert np.allclose(grid_image_camera(scene.views[1]).project(point), on_grid - [letterbox.x, letterbox.y])
 
 
+def test_a_path_longer_than_any_file_has_leads_to_none(tmp_path: Path):
+    scene = fake_room(1).reconstruction
+    scene = replace(scene, views=(replace(scene.views[0], path="/" + "a" * 5000),))
+    assert [image.name for image in place_images(scene, tmp_path)] == ["photo_000.png"]
+
+
 def test_two_photos_that_would_get_one_name_keep_both(tmp_path: Path):
     scene = renamed(fake_room(3).reconstruction, "a.png", "a.heic", "trip/a.png")
     names = [image.name for image in place_images(scene, tmp_path)]

@@ -147,3 +147,8 @@ def test_nerfstudios_own_parser_finds_metric_poses_and_points(scene, folder: Pat
     cloud = fuse(scene)
     assert np.allclose(outputs.metadata["points3D_xyz"], cloud.points @ world[:3, :3].T, atol=1e-4)
     assert len(outputs.metadata["depth_filenames"]) == 4
+
+
+def test_depth_that_cannot_be_is_unknown():
+    depth = np.array([[-1.0, np.nan, np.inf, -1e30, 70.0, 0.5]], dtype=np.float32)
+    assert depth_steps(depth).tolist() == [[0, 0, 0, 0, 0, 500]]

@@ -11,7 +11,7 @@ import pytest
 from amb3r_core.errors import InputError, ResourceError
 from amb3r_core.export.scene_dir import count_points, load_cloud, load_scene, save_scene, write_scene_folder
 from amb3r_core.scene.fusion import fuse
-from amb3r_core.scene.reconstruction import Reconstruction, Scale
+from amb3r_core.scene.reconstruction import Reconstruction, Scale, VideoSource
 from amb3r_core.storage.staging import staged_folder
 from tests.fakes import fake_room, rich_scene
 
@@ -119,6 +119,12 @@ def test_a_link_out_of_a_scene_that_is_overwritten_is_not_filled_with_its_file(t
     save_scene(load_scene(tmp_path / "scene"), tmp_path / "scene", overwrite=True)
     assert [path.name for path in (tmp_path / "scene" / "images").iterdir()] == ["photo_000.png"]
     assert load_scene(tmp_path / "scene").views[1].path == str(tmp_path / "secret")
+
+
+def test_a_video_whose_path_no_text_can_hold_is_told_as_far_as_it_goes(tmp_path: Path):
+    scene = replace(rich_scene(), video=VideoSource(path="/films/a\udcff.mp4", frames_per_second=25.0))
+    save_scene(scene, tmp_path / "scene")
+    assert load_scene(tmp_path / "scene").video.path == "/films/a?.mp4"
 
 
 def test_an_existing_scene_is_not_overwritten_by_mistake(tmp_path: Path):

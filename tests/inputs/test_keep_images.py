@@ -1,5 +1,7 @@
 """The photos and masks a scene keeps."""
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +59,14 @@ def test_a_referenced_photo_stays_where_it_is(tmp_path: Path, scene: Reconstruct
     kept = keep_images(named(scene, frames), frames.frames, tmp_path / "out", images="reference")
     assert [view.path for view in kept.views] == [str(frame.path) for frame in frames]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_photo_whose_path_no_text_can_hold_is_copied_instead(tmp_path: Path, scene: Reconstruction) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/in\xff"))
+    frames = photos(folder, scene, ("a.jpg", "b.png"))
+    kept = keep_images(named(scene, frames), frames.frames, tmp_path / "out", images="reference")
+    assert [view.path for view in kept.views] == [str(tmp_path / "out" / "images" / name) for name in ("a.jpg", "b.png")]
 
 
 def test_photos_of_one_stem_keep_a_mask_each(tmp_path: Path, scene: Reconstruction) -> None:
