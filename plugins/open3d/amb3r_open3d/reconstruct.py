@@ -36,6 +36,8 @@ class SceneOptions(ReconstructOptions, YamlOptions):
         """The same choices as the core takes them."""
         values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(ReconstructOptions)}
         values["device"] = core_device(self.device)
+        # the trajectory's unit is told of the scene at the end; the core knows of no poses file
+        values["poses_in_metres"] = self.poses_in_metres and self.poses is not None
         return ReconstructOptions(**values)
 
 
