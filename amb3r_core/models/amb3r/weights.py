@@ -231,7 +231,7 @@ def _read_record(path: Path) -> WeightsRecord:
     sidecar = path.with_suffix(".json")
     try:
         fields = cast(dict[str, object], json.loads(sidecar.read_text(encoding="utf-8")))
-        record = WeightsRecord(path=path, **fields)  # pyright: ignore[reportArgumentType]
+        record = WeightsRecord(path=path, **fields)  # pyright: ignore[reportArgumentType] - checked below
         if not all(isinstance(value, str) for value in fields.values()):
             raise ValueError("a field is no text")
         return record

@@ -24,8 +24,9 @@ def read_transforms(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path}: not valid JSON: {error}") from error
     root = _object(document, path, "the document")
     _check_camera(root, path, "")
-    if root.get("applied_transform") is not None:
-        _check_matrix(root["applied_transform"], path, "applied_transform")
+    applied = root.get("applied_transform")
+    if applied is not None:
+        _check_matrix(applied, path, "applied_transform")
     frames = root.get("frames")
     if not isinstance(frames, list):
         _fail(path, "frames", "wanted a list")
@@ -66,11 +67,14 @@ def _check_camera(fields: Mapping[str, Any], path: Path, place: str) -> None:
 
 
 def _check_matrix(rows: object, path: Path, place: str) -> None:
-    given = cast(Sequence[object], rows) if isinstance(rows, list) else ()
-    numbers = [cast(list[object], row) for row in given if isinstance(row, list)]
-    is_matrix = len(numbers) == len(given) and len(given) in (3, 4) and all(len(row) == 4 for row in numbers)
-    if not is_matrix or not all(_is_finite(value) for row in numbers for value in row):
+    found = cast(Sequence[object], rows) if isinstance(rows, Sequence) else ()
+    if len(found) not in (3, 4) or not all(map(_is_finite_row, found)):
         _fail(path, place, "wanted 3 or 4 rows of 4 finite numbers")
+
+
+def _is_finite_row(row: object) -> bool:
+    numbers = cast(list[object], row) if isinstance(row, list) else []
+    return len(numbers) == 4 and all(map(_is_finite, numbers))
 
 
 def _is_finite(value: object) -> bool:
