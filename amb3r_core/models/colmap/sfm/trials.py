@@ -22,9 +22,12 @@ from amb3r_core.models.colmap.sfm.solve import model_path
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore
 from amb3r_core.progress import Monitor
 
-OWN_LENS_GAIN = 1.05
+OWN_LENS_GAIN = 1.02
 """Support with a lens for each photo over that with shared ones, from which the former are believed. Photos that do share one
 gain 1 % at most from the freedom."""
+
+GAIN_PER_LENS = 10.0
+"""How much support, in addition, each lens more than there were must bring: five times its two parameters."""
 
 MIN_PHOTOS_FOR_OWN_LENSES = 4
 """Fewer do not determine a focal length for each."""
@@ -122,7 +125,7 @@ def with_more_lenses(trial: Trial, effort: Effort) -> Trial:
     shared = trial.winner
     assert shared is not None, "only a model can be taken apart"
     own = _retried(trial, with_own_lenses(trial.frames), _continued(OWN_LENSES, shared.name, effort.seed), effort)
-    if _support(own) < OWN_LENS_GAIN * shared.support or _n_registered(own) < shared.n_registered:
+    if not _explains_more(own, trial) or _n_registered(own) < shared.n_registered:
         return trial
     focals = {index: focal for index, focal in focal_lengths_px(own, OWN_LENSES).items() if not has_prior(own.frames[index])}
     if not are_different(focals):
@@ -163,6 +166,16 @@ def _retried(trial: Trial, frames: Sequence[Frame], attempt: Attempt, effort: Ef
 
 def _continued(name: str, start: str, seed: int) -> Attempt:
     return Attempt(name=name, mapper=Mapper.CONTINUED, start=start, seed=seed)
+
+
+def _explains_more(own: Trial, shared: Trial) -> bool:
+    """Whether a trial explains so much more than one with fewer lenses that these are not just freedom."""
+    n_more = _n_cameras(own) - _n_cameras(shared)
+    return _support(own) >= max(OWN_LENS_GAIN * _support(shared), _support(shared) + GAIN_PER_LENS * n_more)
+
+
+def _n_cameras(trial: Trial) -> int:
+    return len({camera.camera_id for camera in trial.matched.cameras})
 
 
 def _support(trial: Trial) -> float:

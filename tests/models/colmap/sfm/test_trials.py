@@ -100,6 +100,12 @@ def test_two_lenses_that_nothing_tells_apart_are_told_apart_by_the_matches(tmp_p
 
 
 @pytest.mark.slow
+def test_one_photo_of_another_lens_gets_it(tmp_path: Path) -> None:
+    focals = [scene.FOCAL_PX] * 3 + [TELE_PX] + [scene.FOCAL_PX] * 3
+    assert_true(reconstructed(tmp_path, focals, [None] * 7), focals)
+
+
+@pytest.mark.slow
 def test_a_zoom_gives_each_photo_its_own_focal_length(tmp_path: Path) -> None:
     focals = [500.0 * 1.12**index for index in range(7)]
     model = reconstructed(tmp_path, focals, [None] * 7)
