@@ -108,6 +108,8 @@ class Prediction:
     """Why a view is not registered, "" for the others."""
     lenses: tuple[Lens, ...] = ()
     """What bends each of the N original images; empty when all are straight."""
+    notes: tuple[str, ...] = ()
+    """What the user should know."""
     details: Mapping[str, object] = field(default_factory=dict[str, object])
     """JSON values for the provenance."""
 

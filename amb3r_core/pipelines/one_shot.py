@@ -21,6 +21,7 @@ def run_one_shot(model: ReconstructionModel, frames: FrameList, *, version: str,
         version=version,
         pipeline="one-shot",
         weights=model.weights,
+        notes=prediction.notes,
         config=dict(prediction.details),
     )
     return assemble(batch, prediction, provenance=provenance, scale=scale_of(model, prediction))

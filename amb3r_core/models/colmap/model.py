@@ -166,6 +166,7 @@ def _prediction(
         registered=registered,
         reasons=tuple(view.reason for view in sparse.views),
         lenses=tuple(view.camera.lens for view in sparse.views),
+        notes=sparse.notes,
         details=_details(sparse),
     )
 

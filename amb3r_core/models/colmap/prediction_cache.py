@@ -32,6 +32,7 @@ def load_prediction(folder: Path) -> Prediction | None:
             registered=torch.as_tensor(kept["registered"]).bool(),
             reasons=tuple(json.loads(str(kept["reasons"]))),
             lenses=tuple(Lens(model=model, coefficients=tuple(values)) for model, values in json.loads(str(kept["lenses"]))),
+            notes=tuple(json.loads(str(kept["notes"]))),
             details=json.loads(str(kept["details"])),
         )
 
@@ -48,6 +49,7 @@ def keep_prediction(folder: Path, prediction: Prediction) -> None:
             registered=uint8_array(prediction.registered),
             reasons=np.array(json.dumps(prediction.reasons)),
             lenses=np.array(json.dumps([(lens.model, lens.coefficients) for lens in prediction.lenses])),
+            notes=np.array(json.dumps(prediction.notes)),
             details=np.array(json.dumps(dict(prediction.details))),
         )
     for path in folder.iterdir():

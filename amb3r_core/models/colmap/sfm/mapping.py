@@ -129,6 +129,22 @@ def posed_model(database: Path, cam_from_world: Mapping[int, Float64]) -> pycolm
     return model
 
 
+def recast_model(database: Path, model: pycolmap.Reconstruction) -> pycolmap.Reconstruction:
+    """A model without points that has the poses of another and the database's cameras, with the lenses the photos had there.
+
+    Photos that share a camera get the median of theirs.
+    """
+    images = {image_id: model.image(image_id) for image_id in sorted(model.reg_image_ids())}
+    recast = posed_model(database, {image_id: image.cam_from_world().matrix() for image_id, image in images.items()})
+    params: dict[int, list[Float64]] = {}
+    for image_id, image in images.items():
+        params.setdefault(recast.image(image_id).camera_id, []).append(np.asarray(model.camera(image.camera_id).params))
+    for camera_id, found in params.items():
+        if not is_known(recast.camera(camera_id)):
+            recast.camera(camera_id).params = np.median(found, axis=0)
+    return recast
+
+
 def polish(
     database: Path, model: pycolmap.Reconstruction, tuning: Tuning, *, keep_poses: bool = False
 ) -> pycolmap.Reconstruction:

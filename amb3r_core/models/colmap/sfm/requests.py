@@ -19,6 +19,7 @@ class Mapper(Enum):
     GLOBAL = "global"
     PAIR = "pair"
     POSED = "posed"
+    CONTINUED = "continued"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Attempt:
     nothing more."""
     is_relaxed: bool = False
     """Thresholds for few or wide-baseline views."""
+    start: str = ""
+    """The attempt whose poses and lenses a continued one starts from."""
     seed: int = 0
 
 

@@ -11,8 +11,8 @@ from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm import attempts
 from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
-from amb3r_core.models.colmap.sfm.database import write_database
 from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features, feature_path, find_features
+from amb3r_core.models.colmap.sfm.lenses import lens_note, prior_notes, without_priors
 from amb3r_core.models.colmap.sfm.mapping import Float64
 from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair, match_pairs
 from amb3r_core.models.colmap.sfm.pairing import choose_pairs
@@ -20,6 +20,19 @@ from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper
 from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
 from amb3r_core.models.colmap.sfm.solve import CHOSEN, model_path
 from amb3r_core.models.colmap.sfm.sparse import SparseModel
+from amb3r_core.models.colmap.sfm.trials import (
+    UNTOLD,
+    Effort,
+    Matched,
+    Trial,
+    better,
+    doubts_priors,
+    focal_lengths_of,
+    may_have_own_lenses,
+    start_trial,
+    untold_waves,
+    with_more_lenses,
+)
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.conventions import invert
 
@@ -83,28 +96,52 @@ def reconstruct_sparse(
     config, shared = config or SparseConfig(), shared or SharedWork(scratch / FEATURES)
     if len(frames) < 2:
         raise InputError(f"{len(frames)} photo given: this model needs at least two that see the same things")
-    matched = _matched(frames, config, scratch, shared, monitor)
-    features, cameras, pairs = matched.features, matched.cameras, matched.pairs
-    task = _mapping_task(frames, matched, scratch)
-    scores = attempts.run_attempts(_waves(task, cameras, pairs, config.seed), task, config.n_processes, monitor)
-    winner = attempts.choose(scores, len(frames))
+    effort = Effort(seed=config.seed, n_processes=config.n_processes, monitor=monitor)
+    told = _trial(frames, config, scratch, shared, monitor, "")
+    waves = _waves(told.task, told.matched.cameras, told.matched.pairs, config.seed)
+    told = trial = effort.spent(told, waves)
+    if doubts_priors(told):
+        untold = _trial(without_priors(frames), config, scratch, shared, monitor, UNTOLD)
+        trial = better([told, effort.spent(untold, untold_waves(len(frames), config.seed) if untold.matched.pairs else [])])
+    if may_have_own_lenses(trial, is_ordered=config.is_ordered):
+        trial = with_more_lenses(trial, effort)
+    return _result(frames, trial, effort)
+
+
+def _result(frames: Sequence[Frame], trial: Trial, effort: Effort) -> SparseModel:
+    """The best attempt of the trial, finished, with what its owner should know."""
+    winner, matched = trial.winner, trial.matched
     if winner is None:
-        raise RegistrationError(_nothing_placed(features, pairs))
-    final = attempts.finish(winner, task, config.seed, monitor)
-    model = pycolmap.Reconstruction(model_path(task.folder, CHOSEN))
-    return to_sparse(model, frames, features, pairs, cameras, replace(final, name=winner.name), scores)
+        raise RegistrationError(_nothing_placed(matched.features, matched.pairs))
+    final = attempts.finish(winner, trial.task, effort.seed, effort.monitor)
+    model = pycolmap.Reconstruction(model_path(trial.task.folder, CHOSEN))
+    final = replace(final, name=winner.name)
+    sparse = to_sparse(model, frames, matched.features, matched.pairs, matched.cameras, final, effort.scores)
+    focals = focal_lengths_of(model, frames)
+    notes = prior_notes(frames, focals) + ((lens_note(focals, trial.lens_of),) if trial.lens_of else ())
+    return replace(sparse, notes=notes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Matched:
-    """What was found in the photos, before any of them is placed."""
+def _trial(
+    frames: Sequence[Frame], config: SparseConfig, scratch: Path, shared: SharedWork, monitor: Monitor, name: str
+) -> Trial:
+    """The start of a trial of that name, "" for the first: what is found in the photos, and the database written."""
+    matched = _matched(frames, config, scratch, shared, monitor, name)
+    folder = scratch / "attempts"
+    folder.mkdir(parents=True, exist_ok=True)
+    task = attempts.MappingTask(
+        database=scratch / f"{name}database.db",
+        folder=folder,
+        n_photos=len(frames),
+        n_placeable=largest_group(len(frames), matched.pairs),
+        cam_from_world=_known_poses(frames, matched.pairs),
+    )
+    return start_trial(frames, matched, task)
 
-    features: list[Features]
-    cameras: list[pycolmap.Camera]
-    pairs: list[VerifiedPair]
 
-
-def _matched(frames: Sequence[Frame], config: SparseConfig, scratch: Path, shared: SharedWork, monitor: Monitor) -> _Matched:
+def _matched(
+    frames: Sequence[Frame], config: SparseConfig, scratch: Path, shared: SharedWork, monitor: Monitor, name: str
+) -> Matched:
     wanted = config.feature_config(len(frames))
     paths = [feature_path(shared.features, frame, wanted) for frame in frames]
     features = find_features(frames, paths, wanted, scratch / "pixels", config.n_processes, monitor)
@@ -114,26 +151,12 @@ def _matched(frames: Sequence[Frame], config: SparseConfig, scratch: Path, share
         cameras,
         choose_pairs(features, is_ordered=config.is_ordered),
         config.match,
-        scratch / "matches",
+        scratch / f"{name}matches",
         monitor,
         names=[path.stem for path in paths],
         memory=shared.matches,
     )
-    return _Matched(features, cameras, pairs)
-
-
-def _mapping_task(frames: Sequence[Frame], matched: _Matched, scratch: Path) -> attempts.MappingTask:
-    """What all attempts share, with the database written."""
-    database, folder = scratch / "database.db", scratch / "attempts"
-    write_database(database, [frame.name for frame in frames], matched.cameras, matched.features, matched.pairs)
-    folder.mkdir(exist_ok=True)
-    return attempts.MappingTask(
-        database=database,
-        folder=folder,
-        n_photos=len(frames),
-        n_placeable=largest_group(len(frames), matched.pairs),
-        cam_from_world=_known_poses(frames, matched.pairs),
-    )
+    return Matched(features, cameras, pairs)
 
 
 def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:

@@ -115,6 +115,8 @@ def _map(request: RunAttempt, database: Path, work: Path) -> pycolmap.Reconstruc
     attempt = request.attempt
     if attempt.mapper is Mapper.POSED:
         return mapping.posed_model(database, request.cam_from_world)
+    if attempt.mapper is Mapper.CONTINUED:
+        return mapping.recast_model(database, pycolmap.Reconstruction(model_path(request.folder, attempt.start)))
     if attempt.focal_ratio is not None:
         _set_focal(database, attempt.focal_ratio, is_held=attempt.holds_lens)
     if attempt.calibrate:

@@ -72,6 +72,8 @@ class SparseModel:
     """The attempt that won."""
     attempts: tuple[AttemptScore, ...]
     """All of them."""
+    notes: tuple[str, ...] = ()
+    """What its owner should know of the lenses."""
 
     def __post_init__(self) -> None:
         if self.points.ndim != 2 or self.points.shape[1] != 3 or self.track_lengths.shape != (len(self.points),):
