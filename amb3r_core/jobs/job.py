@@ -81,11 +81,7 @@ def reconstructed(job: ReconstructionJob, monitor: Monitor) -> Generator[Reconst
     Raises the errors of `amb3r_core.errors`, all that the options and the listing of the input can tell before any work; passes
     `Cancelled` through.
     """
-    evidence = read_evidence(job.options)
-    check_groups(evidence, len(job.groups))
-    sources = [find_source(inputs, job.options) for inputs in job.groups]
-    if job.arrange is only_group and sources[0].names is not None:
-        check_names(evidence, sources[0].names)
+    evidence, sources = _found(job)
     files = [file for source in sources for file in source.files or ()]
     can_resume = all(source.files is not None for source in sources)
     key = job_key(files, [_of_the_work(job.options), *job.settings], __version__) if can_resume else ""
@@ -100,14 +96,22 @@ def check(job: ReconstructionJob, monitor: Monitor) -> None:
     """
     from amb3r_core.models.registry import choose_model
 
-    evidence = read_evidence(job.options)
-    check_groups(evidence, len(job.groups))
-    sources = [find_source(inputs, job.options) for inputs in job.groups]
+    evidence, sources = _found(job)
     with work_folder(None, "", resume=False) as work:
         load_options = model_options(job.options, work)
         choice = choose_model(job.options.model, load_options)
         frames, notes = _open(job, evidence, sources, work, monitor)
         tell_findings(choice, load_options, frames, notes, monitor)
+
+
+def _found(job: ReconstructionJob) -> tuple[Evidence, list[Source]]:
+    """What the options tell and where the input is, checked as far as a look at the files' names goes."""
+    evidence = read_evidence(job.options)
+    check_groups(evidence, len(job.groups))
+    sources = [find_source(inputs, job.options) for inputs in job.groups]
+    if job.arrange is only_group and sources[0].names is not None:
+        check_names(evidence, sources[0].names)
+    return evidence, sources
 
 
 def _of_the_work(options: ReconstructOptions) -> ReconstructOptions:
