@@ -78,13 +78,18 @@ def open_video(path: Path) -> "Generator[InputContainer]":
     try:
         with path.open("rb") as file:
             try:
-                container = av.open(file, "r", container_options=NO_OTHER_FILES, metadata_errors="replace")
+                container = av.open(file, "r", container_options=NO_OTHER_FILES, **_lenient(av.__version__))
             except (av.error.FFmpegError, ValueError) as error:
                 raise InputError(f"{shown(path)}: cannot be opened as a video: {_reason(path, error)}") from error
             with container:
                 yield container
     except OSError as error:
         raise InputError(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
+
+
+def _lenient(version: str) -> dict[str, str]:
+    """What lets PyAV read titles that are no UTF-8; from version 19 on it does so by itself, and does not take the wish."""
+    return {"metadata_errors": "replace"} if int(version.split(".", maxsplit=1)[0]) < 19 else {}
 
 
 def _check_file(path: Path) -> None:

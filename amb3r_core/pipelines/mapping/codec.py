@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeGuard, TypeVar, get_args, get_origin, get_t
 import numpy as np
 from numpy.typing import NDArray
 
+from amb3r_core.scene.arrays import number_type
+
 Record = dict[str, NDArray[np.generic]]
 Value = TypeVar("Value")
 Number = TypeVar("Number", int, float)
@@ -89,8 +91,8 @@ def _columns(kind: Callable[..., object]) -> list[tuple[str, GenericAlias]]:
 
 
 def _coder(hint: Any) -> _Coder:
-    if get_origin(hint) is np.ndarray:
-        dtype = get_args(get_args(hint)[1])[0]
+    dtype = number_type(hint)
+    if dtype is not None:
         return _Coder(lambda value: np.asarray(value, dtype=dtype), lambda array: array.astype(dtype))
     coder = _CODERS.get(_plain(hint))
     if coder is None:

@@ -5,9 +5,11 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+
+from amb3r_core.scene.arrays import number_type
 
 T = TypeVar("T")
 
@@ -34,13 +36,13 @@ def from_json(kind: type[T], value: object) -> T:
 def _read(hint: Any, value: Any) -> Any:
     """The value that a type hint calls for: a dataclass, path, enum, float64 array, mapping or plain JSON value, or None."""
     kind, arguments = get_origin(hint) or hint, get_args(hint)
-    if kind is UnionType:
+    if kind in (UnionType, Union):
         (wanted,) = (argument for argument in arguments if argument is not NoneType)
         return None if value is None else _read(wanted, value)
     if is_dataclass(kind):
         hints = get_type_hints(kind)
         return cast("Any", kind)(**{name: _read(hints.get(name), part) for name, part in value.items()})
-    if kind is np.ndarray:
+    if number_type(hint) is not None:
         return np.array(value, dtype=np.float64)
     if arguments:
         key, item = arguments
