@@ -5,6 +5,7 @@ with their case and suffix, then without. A join that would only be a guess is a
 """
 
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,12 +13,10 @@ from math import inf
 from typing import Literal
 
 from amb3r_core.errors import InputError
+from amb3r_core.inputs.image_files import IMAGE_SUFFIXES
 
 How = Literal["path", "name", "time", "order"]
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".heic", ".heif", ".avif", ".gif", ".exr"}
-    | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"}
-)
+PICTURE_SUFFIXES = IMAGE_SUFFIXES | {".gif", ".exr"}
 """What may be left off a photo's name; any other dot belongs to the name (`1305031102.175304`)."""
 MAX_NAMED = 4
 """How many names a sentence lists before it counts the rest."""
@@ -90,11 +89,11 @@ def join_times(photos: Mapping[str, float], times: Sequence[float], *, what: str
     if not wanted or not times or min(wanted) > max(times) + 1.0 or min(times) > max(wanted) + 1.0:
         raise InputError(f"{what}: its times and the photos' share no clock; name the photos in it, or say that the order counts")
     reach = 0.5 * max(_usual_gap(wanted), _usual_gap(times))
+    photos_by_time, entries_by_time = (sorted((time, index) for index, time in enumerate(each)) for each in (wanted, times))
     entry_of: dict[str, int] = {}
     for name, time in photos.items():
-        entry = min(range(len(times)), key=lambda index: abs(times[index] - time))
-        nearest = min(names, key=lambda other: abs(photos[other] - times[entry]))
-        if nearest == name and abs(times[entry] - time) <= reach:
+        entry = _nearest(entries_by_time, time)
+        if names[_nearest(photos_by_time, times[entry])] == name and abs(times[entry] - time) <= reach:
             entry_of[name] = entry
     taken = set(entry_of.values())
     return Joined(
@@ -119,6 +118,15 @@ def _seconds(time: float) -> str:
     return f"{time:.6f}".rstrip("0").rstrip(".")
 
 
+def _nearest(by_time: Sequence[tuple[float, int]], time: float) -> int:
+    """The index whose time is nearest, of (time, index) in order; the lowest index among equals."""
+    after = bisect_left(by_time, (time, -1))
+    sides = [by_time[after]] if after < len(by_time) else []
+    if after > 0:
+        sides.append(by_time[bisect_left(by_time, (by_time[after - 1][0], -1))])
+    return min(sides, key=lambda side: (abs(side[0] - time), side[1]))[1]
+
+
 def _usual_gap(times: Sequence[float]) -> float:
     """The median distance of neighbours in time; infinite for one alone."""
     ordered = sorted(times)
@@ -126,10 +134,10 @@ def _usual_gap(times: Sequence[float]) -> float:
     return gaps[len(gaps) // 2] if gaps else inf
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], most: int = MAX_NAMED) -> str:
     """The first names and how many more there are."""
-    more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def normalised(name: str) -> str:
@@ -144,7 +152,7 @@ def _parts(name: str) -> Parts:
 def _bare(parts: Parts) -> Parts:
     """The parts without the suffix of an image, in lower case."""
     stem, dot, suffix = parts[-1].rpartition(".")
-    last = stem if dot and stem and f".{suffix.lower()}" in IMAGE_SUFFIXES else parts[-1]
+    last = stem if dot and stem and f".{suffix.lower()}" in PICTURE_SUFFIXES else parts[-1]
     return tuple(part.casefold() for part in (*parts[:-1], last))
 
 

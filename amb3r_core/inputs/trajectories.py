@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path, PurePosixPath
 
 from amb3r_core.errors import FormatError
-from amb3r_core.inputs.joining import IMAGE_SUFFIXES
+from amb3r_core.inputs.joining import PICTURE_SUFFIXES
 from amb3r_core.inputs.pose_values import FilePose, pose_of_matrix, pose_of_quaternion
 from amb3r_core.inputs.text_files import read_text
 
@@ -47,7 +47,7 @@ def read_trajectory(path: Path, *, option: str | None = None) -> tuple[FilePose,
 def time_of_name(name: str) -> float | None:
     """The time in seconds that a photo's name tells (`1305031102.175304.png`, or ten digits and more), if any."""
     base = PurePosixPath(name).name
-    stem = base[: -len(PurePosixPath(base).suffix)] if PurePosixPath(base).suffix.lower() in IMAGE_SUFFIXES else base
+    stem = base[: -len(PurePosixPath(base).suffix)] if PurePosixPath(base).suffix.lower() in PICTURE_SUFFIXES else base
     whole, dot, part = stem.partition(".")
     if dot and whole.isdecimal() and part.isdecimal():
         return float(stem)

@@ -6,6 +6,7 @@ import numpy as np
 
 from amb3r_core.errors import AlignmentError, InputError
 from amb3r_core.inputs.exif import GpsFix
+from amb3r_core.inputs.joining import listed
 from amb3r_core.jobs.gps_fit import ScaleFit, fit_in_space, fit_on_the_ground, relative_spread
 from amb3r_core.options import MeasuredDistance
 from amb3r_core.scene.arrays import Float64
@@ -66,7 +67,7 @@ def scale_by_gps(reconstruction: Reconstruction, fixes: Mapping[str, GpsFix]) ->
     left_out = [name for name, used in zip(known, fit.used, strict=True) if not used]
     n_used = f"{len(known)} views"
     if left_out:
-        n_used = f"{len(known) - len(left_out)} of {n_used}; left out: {_some(left_out)}"
+        n_used = f"{len(known) - len(left_out)} of {n_used}; left out: {listed(left_out, MAX_NAMED_VIEWS)}"
     source = f"EXIF GPS{', east and north alone' if fit.is_horizontal else ''} ({n_used})"
     return reconstruction.scaled(fit.scale, Scale(kind="metric", source=source, relative_spread=fit.spread))
 
@@ -93,11 +94,6 @@ def _fit_gps(centres: Float64, places: Float64, up: Float64) -> ScaleFit:
 def _up(reconstruction: Reconstruction) -> Float64:
     up = reconstruction.up_world or up_of_cameras(reconstruction.views)
     return np.array(up if up is not None else (0.0, -1.0, 0.0))
-
-
-def _some(names: list[str]) -> str:
-    rest = f" and {len(names) - MAX_NAMED_VIEWS} more" if len(names) > MAX_NAMED_VIEWS else ""
-    return ", ".join(names[:MAX_NAMED_VIEWS]) + rest
 
 
 def check_fixes(n_fixes: int, of_what: str) -> None:

@@ -1,5 +1,6 @@
 import unicodedata
 
+import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError
@@ -95,3 +96,14 @@ def test_times_that_share_no_clock_are_refused():
 def test_one_time_serves_one_photo():
     found = join_times({"a": 10.0, "b": 10.1}, [10.04, 20.0], what="poses")
     assert dict(found.entry_of) == {"a": 0}
+
+
+def test_the_nearest_time_is_the_one_that_a_look_at_all_of_them_finds():
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        photos = {f"p{index}": float(time) for index, time in enumerate(rng.integers(0, 40, 12) / 4)}
+        times = [float(time) for time in rng.integers(0, 40, 15) / 4]
+        found = join_times(photos, times, what="poses").entry_of
+        for name, entry in found.items():
+            assert entry == min(range(len(times)), key=lambda index: abs(times[index] - photos[name]))
+            assert name == min(photos, key=lambda other: abs(photos[other] - times[entry]))
