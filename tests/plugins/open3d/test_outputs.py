@@ -71,11 +71,12 @@ def test_a_scene_of_unknown_unit_fills_the_sixteen_bits(tmp_path: Path):
 
 
 def run_open3ds_script(path: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs one of Open3D's example scripts as it is, in this process."""
+    """Runs one of Open3D's example scripts as it is, in this process, and takes back the level of messages that it may set."""
     script = SCRIPTS / path
     monkeypatch.setattr(sys, "argv", [script.name, *arguments])
     monkeypatch.syspath_prepend(str(script.parent))
-    runpy.run_path(str(script), run_name="__main__")
+    with o3d.utility.VerbosityContextManager(o3d.utility.get_verbosity_level()):
+        runpy.run_path(str(script), run_name="__main__")
 
 
 @pytest.mark.slow
