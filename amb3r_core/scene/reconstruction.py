@@ -77,6 +77,8 @@ class Dense:
     """(N, H, W) float32 >= 1, 1 where unknown."""
     rgb: UInt8
     """(N, H, W, 3) uint8."""
+    weight_is_probability: bool = False
+    """Whether the weight of a depth is the probability that it is right, see `amb3r_core.scene.trust`."""
 
     def __post_init__(self) -> None:
         shape = self.depth.shape
