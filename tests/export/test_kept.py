@@ -49,6 +49,7 @@ def test_arrays_are_those_of_the_cut_scene(scene: Reconstruction, tmp_path: Path
             first = FIRST_COLUMN[keep]
             assert not arrays["depth"][:, :, :first].any()
             assert arrays["depth"][:, :, first:].all()
+            assert arrays["weight_is_probability"]
             told = json.loads(str(arrays["provenance"]))["depth"]
         if keep == "all":
             assert told is None

@@ -241,7 +241,7 @@ def _document(
         "original_names": names,
         "not_placed": {view.name: view.reason for view in reconstruction.unregistered},
         "splat_init": SPLAT_FILE if has_splats else None,
-        "depth": None if depths is None else depths.record(),
+        "depth": None if depths is None else {**(document["amb3r"]["depth"] or {}), **depths.record()},
         "up_from": up_source,
     }
     return document

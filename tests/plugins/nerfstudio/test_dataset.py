@@ -155,7 +155,7 @@ def test_everything_in_the_dataset_is_made_of_the_depth_that_is_kept(tmp_path: P
         assert set(np.unique(confidence[:, 36:])) == {0, round(255 * (1 + LEAST_WEIGHT["trusted"]) / 2)}
     told = document(tmp_path / "a")["amb3r"]
     assert told["confidence_is_probability"]
-    assert told["depth"]["untrusted"] == first / 60
+    assert (told["depth"]["untrusted"], told["depth"]["keep"]) == (first / 60, keep)
     sidecar = json.loads((tmp_path / "a" / "amb3r.json").read_text())
     assert sidecar["depth"] == {"keep": keep, "least_weight": LEAST_WEIGHT[keep], "answered": 1.0, "kept": 1 - first / 60}
 
