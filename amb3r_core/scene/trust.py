@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,13 @@ def with_cloud_of(reconstruction: Reconstruction, keep: Keep) -> Reconstruction:
     if reconstruction.dense is None or not reconstruction.dense.weight_is_probability:
         return reconstruction
     return _told(reconstruction, CLOUD, cut_of(reconstruction, keep))
+
+
+def keep_of_cloud(reconstruction: Reconstruction) -> Keep | None:
+    """Of how much depth the scene's cloud is made, None where its provenance does not tell."""
+    told = reconstruction.provenance.config.get(CLOUD)
+    choice = cast(Mapping[str, object], told).get("keep") if isinstance(told, Mapping) else None
+    return next((keep for keep in KEEPS if keep == choice), None)
 
 
 def _told(reconstruction: Reconstruction, key: str, cut: Cut) -> Reconstruction:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.cli.main import run
-from amb3r_core.export.scene_dir import save_scene
+from amb3r_core.export.scene_dir import count_points, save_scene
 from amb3r_core.scene.trust import LEAST_WEIGHT
 from tests.fakes import calibrated, fake_room, rich_scene
 
@@ -45,7 +45,9 @@ def test_info_and_convert_say_how_much_depth_is_trusted(tmp_path: Path, capsys: 
     scene = calibrated(fake_room(3, 40, 30).reconstruction)
     save_scene(scene, tmp_path / "scene")
     assert run(["info", str(tmp_path / "scene")]) == 0
-    assert "40% of the pixels trusted, 60% unknown (80% with --keep most, 100% with --keep all)" in one_line(capsys)
+    said = one_line(capsys)
+    assert "40% of the pixels trusted, 60% unknown (80% with --keep most, 100% with --keep all)" in said
+    assert f"{count_points(tmp_path / 'scene'):,}, made with --keep trusted" in said
     assert run(["info", str(tmp_path / "scene"), "--json"]) == 0
     shares = {"weight_is_probability": True, "trusted": 0.4, "most": 0.8, "all": 1.0}
     assert json.loads(capsys.readouterr().out)["depth"] == shares

@@ -8,7 +8,18 @@ import pytest
 from amb3r_core.errors import InputError, ResourceError
 from amb3r_core.scene import trust
 from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.scene.trust import CLOUD, CUT, KEEPS, LEAST_WEIGHT, cut_of, cuts_of, kept, kept_depth, with_cloud_of
+from amb3r_core.scene.trust import (
+    CLOUD,
+    CUT,
+    KEEPS,
+    LEAST_WEIGHT,
+    cut_of,
+    cuts_of,
+    keep_of_cloud,
+    kept,
+    kept_depth,
+    with_cloud_of,
+)
 from tests.fakes import calibrated, fake_room
 
 WIDTH, HEIGHT, N_VIEWS = 40, 30, 3
@@ -43,6 +54,9 @@ def test_the_shares_are_counted_exactly_and_told(scene: Reconstruction) -> None:
     told = {"keep": "most", "least_weight": LEAST_WEIGHT["most"], "answered": 1.0, "kept": 0.8}
     assert kept(scene, "most").provenance.config[CUT] == told
     assert with_cloud_of(scene, "most").provenance.config == {**scene.provenance.config, CLOUD: told}
+    assert keep_of_cloud(with_cloud_of(scene, "most")) == "most"
+    for strange in ({}, {CLOUD: "most"}, {CLOUD: {"keep": "best"}}, {CLOUD: {}}):
+        assert keep_of_cloud(replace(scene, provenance=replace(scene.provenance, config=strange))) is None
 
 
 def test_only_the_photos_pixels_count() -> None:
