@@ -6,6 +6,8 @@ from typing import Annotated
 import tyro
 
 from amb3r_core.cli.screen import print_table
+from amb3r_core.cli.summary import depth_row
+from amb3r_core.options import DEFAULT_KEEP, Keep
 
 
 def convert(
@@ -13,6 +15,7 @@ def convert(
     *,
     to: str,
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    keep: Keep = DEFAULT_KEEP,
     overwrite: bool = False,
 ) -> None:
     """A scene folder to another format.
@@ -21,6 +24,7 @@ def convert(
         scene: Scene folder, or its scene.amb3r file.
         to: ply, glb, colmap, colmap-text, nerfstudio, tum, splat or npz; several with commas between.
         output: File or folder to write; inside the scene folder, under the format's usual name, when not given.
+        keep: How much depth the outputs are made of: what is trusted, most, or all.
         overwrite: Replace an output that is there already.
     """
     from amb3r_core.errors import InputError
@@ -35,5 +39,7 @@ def convert(
     rows: dict[str, str] = {}
     for name, exporter in exporters.items():
         target = output or folder / exporter.default_name
-        rows[name] = "\n".join(str(path) for path in export_scene(reconstruction, target, name, overwrite=overwrite))
+        rows[name] = "\n".join(str(path) for path in export_scene(reconstruction, target, name, keep=keep, overwrite=overwrite))
+    if reconstruction.dense is not None:
+        rows["depth"] = depth_row(reconstruction, keep)
     print_table("", rows)

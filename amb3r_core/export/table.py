@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.colmap import export_colmap, export_colmap_text
@@ -12,18 +12,23 @@ from amb3r_core.export.glb import export_glb
 from amb3r_core.export.nerfstudio import export_nerfstudio
 from amb3r_core.export.npz import export_npz
 from amb3r_core.export.ply import export_ply
+from amb3r_core.export.points import cloud_of
 from amb3r_core.export.scene_dir import write_scene_folder
 from amb3r_core.export.tum import export_tum
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.trust import DEFAULT_KEEP, Keep, kept, with_cloud_of
 from amb3r_core.storage.staging import staged_file, staged_folder
+
+Depth = Literal["kept", "all", "none"]
+"""Which depth a format holds: what the user's choice keeps, all of it with its weights, or none."""
 
 
 class Exporter(Protocol):
     """Writes a scene in one format.
 
     default_name: what its output is usually called; is_folder: whether that is a folder. extra: the optional dependency group
-    it needs, "" for none.
+    it needs, "" for none. depth: which depth it is given.
     """
 
     @property
@@ -37,6 +42,9 @@ class Exporter(Protocol):
 
     @property
     def extra(self) -> str: ...
+
+    @property
+    def depth(self) -> Depth: ...
 
     def __call__(self, reconstruction: Reconstruction, path: Path, /, cloud: PointCloud | None = None) -> list[Path]:
         """Writes to `path` and returns the written files. cloud: the fused points when they are at hand."""
@@ -52,6 +60,7 @@ class Format:
     write: Callable[[Reconstruction, Path, PointCloud | None], list[Path]]
     is_folder: bool = False
     extra: str = ""
+    depth: Depth = "kept"
 
     def __call__(self, reconstruction: Reconstruction, path: Path, /, cloud: PointCloud | None = None) -> list[Path]:
         return self.write(reconstruction, path, cloud)
@@ -63,10 +72,10 @@ EXPORTERS: Mapping[str, Exporter] = {
     "colmap": Format("COLMAP model, binary, with multi-view tracks and images", "colmap", export_colmap, is_folder=True),
     "colmap-text": Format("COLMAP model as text, with tracks and images", "colmap-text", export_colmap_text, is_folder=True),
     "nerfstudio": Format("dataset with depth, masks and seed points", "nerfstudio", export_nerfstudio, is_folder=True),
-    "tum": Format("camera trajectory as text", "trajectory.txt", export_tum),
+    "tum": Format("camera trajectory as text", "trajectory.txt", export_tum, depth="none"),
     "splat": Format("3D Gaussians to look at or to start training from, INRIA PLY", "splat.ply", export_gaussians),
     "npz": Format("all arrays in one NumPy file", "scene.npz", export_npz),
-    "scene": Format("our own scene folder", "scene", write_scene_folder, is_folder=True),
+    "scene": Format("our own scene folder", "scene", write_scene_folder, is_folder=True, depth="all"),
 }
 
 
@@ -79,22 +88,34 @@ def find_exporters(names: Sequence[str]) -> dict[str, Exporter]:
     return {name: EXPORTERS[name] for name in names}
 
 
+def depth_for(exporter: Exporter, reconstruction: Reconstruction, cut: Reconstruction) -> Reconstruction:
+    """Which of the two an exporter is given. cut: the scene with the depth alone that the user's choice keeps."""
+    return cut if exporter.depth == "kept" else reconstruction
+
+
 def export_scene(
     reconstruction: Reconstruction,
     path: Path | str,
     format: str,
     *,
+    keep: Keep = DEFAULT_KEEP,
     cloud: PointCloud | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Writes the scene to `path` in one of the formats of `EXPORTERS`; the written files.
 
-    The output appears whole or not at all. cloud: the fused points when they are at hand, else they are fused here. Raises
-    `InputError` for an unknown format or an output that exists, `ResourceError` when the disk is full or read-only.
+    The output appears whole or not at all. keep: how much depth it is made of; our own scene folder holds all. cloud: the fused
+    points when they are at hand, else they are fused here, of what is kept. Raises `InputError` for an unknown format, an output
+    that exists and a scene of which nothing is kept, `ResourceError` when the disk is full or read-only.
     """
     exporter = find_exporters([format])[format]
     target = Path(path)
     stage = staged_folder if exporter.is_folder else staged_file
     with stage(target, overwrite=overwrite) as partial:
+        if exporter.depth != "none":
+            cut = kept(reconstruction, keep)
+            if exporter.depth == "all":
+                reconstruction, cloud = with_cloud_of(reconstruction, keep), cloud_of(cut, cloud)
+            reconstruction = depth_for(exporter, reconstruction, cut)
         written = exporter(reconstruction, partial, cloud)
     return [target / file.relative_to(partial) if exporter.is_folder else target for file in written]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from amb3r_core.export import Exporter, find_exporters, scene_dir
+from amb3r_core.export import Exporter, depth_for, find_exporters, scene_dir
 from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.jobs.source import Inputs
 from amb3r_core.options import ReconstructOptions
@@ -12,6 +12,7 @@ from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.fusion import FusionConfig, fuse
 from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.trust import kept, with_cloud_of
 from amb3r_core.storage.staging import claimed_folder, staged
 from amb3r_core.storage.swap import put_in_place
 
@@ -41,6 +42,7 @@ def write_scene(
 ) -> WrittenScene:
     """Reconstructs, fuses, and writes the scene folder `output` with the named exports inside.
 
+    The folder holds all depth; its cloud and the exports are made of what `options.keep` leaves.
     The folder appears when everything is done; until then work stands in a hidden folder beside it, from which a killed run
     of the same input and options goes on. Raises `Amb3rError`; passes `Cancelled` through.
     """
@@ -51,9 +53,11 @@ def write_scene(
         staged(place) as folder,
         reconstructed(replace(job, keep=folder), monitor) as reconstruction,
     ):
-        cloud = fuse(reconstruction, fusion or FusionConfig(), monitor)
+        cut = kept(reconstruction, options.keep)
+        cloud = fuse(cut, fusion or FusionConfig(), monitor)
+        reconstruction = with_cloud_of(reconstruction, options.keep)
         scene_dir.write_scene_folder(reconstruction, folder, cloud)
-        written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, cloud, folder, monitor)]
+        written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, cut, cloud, folder, monitor)]
         n_points = len(cloud)
         put_in_place(place)  # before the work folder goes: a kill in between loses neither
     return WrittenScene(
@@ -65,12 +69,17 @@ def write_scene(
 
 
 def _export_all(
-    exporters: dict[str, Exporter], reconstruction: Reconstruction, cloud: PointCloud, folder: Path, monitor: Monitor
+    exporters: dict[str, Exporter],
+    reconstruction: Reconstruction,
+    cut: Reconstruction,
+    cloud: PointCloud,
+    folder: Path,
+    monitor: Monitor,
 ) -> list[Path]:
     written: list[Path] = []
     for done, (name, exporter) in enumerate(exporters.items()):
         monitor(Progress(stage="export", done=done, total=len(exporters), message=name))
         written.append(folder / exporter.default_name)
-        exporter(reconstruction, written[-1], cloud)
+        exporter(depth_for(exporter, reconstruction, cut), written[-1], cloud)
     monitor(Progress(stage="export", done=len(exporters), total=len(exporters)))
     return written
