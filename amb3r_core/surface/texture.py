@@ -29,9 +29,9 @@ class TextureOptions:
     """Bring the photos to a common exposure and white balance."""
     reject: bool = True
     """Leave out photos that show a place otherwise than most: passers-by, reflections."""
-    detail_share: float = 0.006
+    detail_share: float = 0.004
     """What counts as fine detail: smaller than this share of a photo's longer side."""
-    choosiness: float = 6.0
+    choosiness: float = 3.0
     """The power of quality by which the best photo wins in fine detail; higher is sharper and shows more seams."""
 
     def __post_init__(self) -> None:

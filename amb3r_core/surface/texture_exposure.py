@@ -25,7 +25,7 @@ class Exposure:
 
     def correct(self, index: int, colors: Float32) -> Float32:
         """Corrected colours (..., 3) in 0..255 of view `index`, not clipped."""
-        return (colors * self.gain[index] + 255.0 * self.offset[index]).astype(np.float32)
+        return colors * self.gain[index].astype(np.float32) + (255.0 * self.offset[index]).astype(np.float32)
 
 
 def equalised(colors: UInt8, weights: Float32) -> Exposure:

@@ -82,17 +82,19 @@ class Painter:
         photo = photo_of(self._scene, index)
         sight = sight_of(self._caster, self._scene, index, photo)
         photo = photo.reduced(self._pixels_per_texel(index))
-        coarse = photo.blurred(self._sigma(photo))
+        both = np.concatenate([photo.blurred(self._sigma(photo)), photo.rgb], axis=2)
+        says = np.stack([self._factor[index], self._peak])
         chosen = self._texels.of_cells(self._cells_near(index))
         for start in range(0, len(chosen), STEP):
             texels = chosen[start : start + STEP]
             pixels, quality = sight.look(self._texels.points[texels], self._texels.normals[texels])
-            quality = quality * self._texels.smooth(self._factor[index], texels)
-            visible = np.flatnonzero(quality)
-            texels, pixels = texels[visible], on_photo(pixels[visible], sight.camera.width, photo)
-            share = quality[visible] / np.maximum(self._texels.smooth(self._peak, texels), 1e-20)
-            low = self._exposure.correct(index, sampled(coarse, pixels))
-            high = self._exposure.correct(index, sampled(photo.rgb, pixels)) - low
+            seen = np.flatnonzero(quality)
+            factor, peak = self._texels.smooth(says, texels[seen])
+            counts = factor > 0
+            seen, share = seen[counts], quality[seen[counts]] * factor[counts] / np.maximum(peak[counts], 1e-20)
+            texels, found = texels[seen], sampled(both, on_photo(pixels[seen], sight.camera.width, photo))
+            low = self._exposure.correct(index, found[:, :3])
+            high = self._exposure.correct(index, found[:, 3:]) - low
             for band, colors, weight in zip(self._bands, (low, high), self._weights(share), strict=True):
                 band.add(texels, colors, weight)
 

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from amb3r_core.compute.arrays import float32_array
 from amb3r_core.errors import InputError
 from amb3r_core.export.image_files import grid_image_camera, photo_file
 from amb3r_core.inputs.pixels import load_rgb
@@ -70,15 +73,10 @@ def _mask(view: View, camera: PinholeCamera) -> NDArray[np.bool_] | None:
     return np.asarray(image.convert("L").resize((camera.width, camera.height), Image.Resampling.NEAREST)) > 0
 
 
-def sampled(image: NDArray[Any], pixels: Float32) -> Float32:
-    """Values (M, C) of an image (H, W, C) at pixels (M, 2), bilinear; the border is repeated."""
+def sampled(image: NDArray[Any], pixels: Float32, outside: Literal["border", "zeros"] = "border") -> Float32:
+    """Values (M, C) of an image (H, W, C) at pixels (M, 2), bilinear; outside the border is repeated, or there is nothing."""
     height, width = image.shape[:2]
-    x, y = np.clip(pixels[:, 0], 0, width - 1), np.clip(pixels[:, 1], 0, height - 1)
-    left, top = np.minimum(x.astype(np.intp), max(width - 2, 0)), np.minimum(y.astype(np.intp), max(height - 2, 0))
-    u, v = (x - left)[:, None].astype(np.float32), (y - top)[:, None].astype(np.float32)
-    flat = image.reshape(height * width, -1)
-    right, down = min(1, width - 1), min(1, height - 1) * width
-    place = top * width + left
-    upper = flat[place] * (1 - u) + flat[place + right] * u
-    lower = flat[place + down] * (1 - u) + flat[place + down + right] * u
-    return upper * (1 - v) + lower * v
+    planes = torch.as_tensor(image.transpose(2, 0, 1).copy()).float()
+    grid = (2.0 * torch.as_tensor(pixels) + 1.0) / torch.tensor([width, height]) - 1.0
+    found = F.grid_sample(planes[None], grid[None, None], mode="bilinear", padding_mode=outside, align_corners=False)
+    return float32_array(found[0, :, 0].T)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.surface.mesh import TriangleMesh
 from amb3r_core.surface.texture_atlas import Atlas
+from amb3r_core.surface.texture_photo import sampled
 
 Ints = NDArray[np.intp]
 
@@ -55,25 +56,18 @@ class Texels:
         return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(self.starts[cells] - (ends - count), count)
 
     def smooth(self, values: Float32, texels: Ints) -> Float32:
-        """What cells say (C,), at texels: averaged over each square and blended between the middles of squares.
+        """What cells say (K, C), at texels (K, T): averaged over each square and blended between the middles of squares.
 
         Squares without cells are left out.
         """
         n = self.across
-        total = np.bincount(self.block, weights=values, minlength=n * n).reshape(n, n)
-        count = np.bincount(self.block, minlength=n * n).reshape(n, n).astype(np.float64)
-        total, count = (np.pad(array, 1) for array in (total, count))
-        y, x = np.divmod(self.texel[texels], self.size)
-        u, v = ((value + 0.5) / self.cell_texels + 0.5 for value in (x, y))
-        column, row = u.astype(np.intp), v.astype(np.intp)
-        u, v = u - column, v - row
-        top = np.zeros(len(texels))
-        bottom = np.zeros(len(texels))
-        for down, right, share in ((0, 0, (1 - u) * (1 - v)), (0, 1, u * (1 - v)), (1, 0, (1 - u) * v), (1, 1, u * v)):
-            place = (row + down) * (n + 2) + column + right
-            top += share * total.ravel()[place]
-            bottom += share * count.ravel()[place]
-        return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0).astype(np.float32)
+        count = np.bincount(self.block, minlength=n * n)
+        total = np.stack([np.bincount(self.block, weights=row, minlength=n * n) for row in values])
+        squares = np.concatenate([total, count[None]]).reshape(-1, n, n).transpose(1, 2, 0).astype(np.float32)
+        row, column = np.divmod(self.texel[texels].astype(np.int32), np.int32(self.size))
+        place = (np.stack([column, row], axis=1).astype(np.float32) + 0.5) / self.cell_texels - 0.5
+        found = sampled(squares, place.astype(np.float32), outside="zeros").T
+        return np.divide(found[:-1], found[-1], out=np.zeros_like(found[:-1]), where=found[-1] > 0)
 
 
 def texels_of(mesh: TriangleMesh, atlas: Atlas) -> Texels:
