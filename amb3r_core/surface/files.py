@@ -67,7 +67,7 @@ def mesh_files(path: Path, *, has_texture: bool, image_format: ImageFormat = "jp
     """The files that a mesh at `path` consists of, the mesh first."""
     suffix, stem = path.suffix.lower(), "_".join(path.stem.split())
     files = [path]
-    if suffix == ".obj":
+    if has_texture and suffix == ".obj":
         files.append(path.with_name(f"{stem}.mtl"))
     if has_texture and suffix in (".obj", ".ply"):
         files.append(path.with_name(f"{stem}{IMAGE_SUFFIXES[image_format]}"))
@@ -85,7 +85,8 @@ def _write_parts(
     elif suffix == ".ply":
         write_ply_mesh(mesh, partials[0], reconstruction, image_name)
     else:
-        write_obj(mesh, partials[0], reconstruction, targets[1].name)
-        write_mtl(partials[1], reconstruction, image_name)
+        write_obj(mesh, partials[0], reconstruction, targets[1].name if image_name is not None else None)
     if image_name is not None and mesh.texture is not None:
+        if suffix == ".obj":
+            write_mtl(partials[1], reconstruction, image_name)
         partials[-1].write_bytes(encoded(mesh.texture.image, image_format))
