@@ -36,7 +36,7 @@ class Atlas:
     """(F, 3, 2) in texels whose centres are whole numbers, x to the right and y down."""
     chart: Ints
     """(F,) the chart of each face."""
-    texel: Ints
+    texel: NDArray[np.int32]
     """(T,) the texels inside faces, row by row from the top left, in rising order."""
     face: NDArray[np.int32]
     """(T,) the face that each of them lies in."""
@@ -56,8 +56,7 @@ def make_atlas(vertices: Float32, triangles: NDArray[np.int32], size: int) -> At
     charts = _unfolded(cut_into_charts(vertices, triangles), triangles)
     corners = _fitted(charts, triangles, size)
     texel, face, _ = _owners(corners, size)
-    order = np.argsort(texel)
-    return Atlas(size, corners, charts.chart, texel[order], face[order])
+    return Atlas(size, corners, charts.chart, texel, face)
 
 
 def _fitted(charts: Charts, triangles: NDArray[np.int32], size: int) -> Float64:
@@ -144,8 +143,8 @@ def _packed(charts: Charts, triangles: NDArray[np.int32], density: float) -> tup
     return corners * (width, height) - 0.5, max(width, height)
 
 
-def _owners(corners: Float64, size: int) -> tuple[Ints, NDArray[np.int32], Ints]:
-    """The texels inside faces (T,), the face of each, and the faces that hide behind others."""
+def _owners(corners: Float64, size: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints]:
+    """The texels inside faces (T,) in rising order, the face of each, and the faces that hide behind others."""
     owner = np.full(size * size, -1, dtype=np.int32)
     hidden: list[Ints] = []
     for texel, face in texels_of_faces(corners, size):
@@ -154,7 +153,7 @@ def _owners(corners: Float64, size: int) -> tuple[Ints, NDArray[np.int32], Ints]
         owner[free[~taken]] = face[first[~taken]]
         hidden.append(face[owner[texel] != face])
     found = np.flatnonzero(owner >= 0)
-    return found, owner[found], np.unique(np.concatenate([*hidden, np.zeros(0, dtype=np.intp)]))
+    return found.astype(np.int32), owner[found], np.unique(np.concatenate([*hidden, np.zeros(0, dtype=np.intp)]))
 
 
 def _lifted(charts: Charts, hidden: Ints, triangles: NDArray[np.int32]) -> Charts:

@@ -101,7 +101,8 @@ class Painter:
     def finish(self) -> tuple[UInt8, int]:
         """The image (size, size, 3), and how many faces no photo sees."""
         coarse, fine = self._bands
-        colors, seen = coarse.mean() + fine.mean(), coarse.weight > 0
+        seen, colors = coarse.weight > 0, coarse.taken_mean()
+        colors += fine.taken_mean()
         unseen, n_unseen = np.flatnonzero(~seen), self._n_unseen(seen)
         if len(unseen):
             of_vertices = self._vertex_colors(colors, seen)
@@ -188,8 +189,10 @@ class _Sum:
         self.colors[texels] += colors * weight[:, None]
         self.weight[texels] += weight
 
-    def mean(self) -> Float32:
-        return self.colors / np.maximum(self.weight, np.finfo(np.float32).tiny)[:, None]
+    def taken_mean(self) -> Float32:
+        """The mean colours, in the memory of the sums: nothing can be added after."""
+        self.colors /= np.maximum(self.weight, np.finfo(np.float32).tiny)[:, None]
+        return self.colors
 
 
 def on_photo(pixels: Float32, width: int, photo: Photo) -> Float32:

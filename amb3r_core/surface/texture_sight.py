@@ -73,11 +73,12 @@ class Sight:
     fade: Float32
     """(H, W) in [0, 1]: less near edges, borders and where the photo's own depth says otherwise; 0 where masked."""
 
-    def look(self, points: Float32, normals: Float32) -> tuple[Float32, Float32]:
+    def look(self, points: Float32, normals: NDArray[np.float16]) -> tuple[Float32, Float32]:
         """Pixels of this depth map (M, 2) and weights (M,), 0 where a point is not seen.
 
         The weight is the photo's pixels per area of the surface, times the fade.
         """
+        normals_world = normals.astype(np.float32)
         rotation, shift = self.world_to_cam[:3, :3].astype(np.float32), self.world_to_cam[:3, 3].astype(np.float32)
         local = points @ rotation.T + shift
         z = local[:, 2]
@@ -87,7 +88,7 @@ class Sight:
         column, row = (np.rint(pixels[:, axis]) for axis in range(2))
         inside = (z > 1e-6) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
         place = np.where(inside, row * camera.width + column, 0).astype(np.intp)
-        facing = -(local * (normals @ rotation.T)).sum(axis=1) / np.maximum(np.linalg.norm(local, axis=1), 1e-12)
+        facing = -(local * (normals_world @ rotation.T)).sum(axis=1) / np.maximum(np.linalg.norm(local, axis=1), 1e-12)
         slant = np.minimum(np.sqrt(np.maximum(1.0 - facing**2, 0.0)) / np.maximum(facing, 1e-3), STEEPEST)
         allowed = DEPTH_TOLERANCE * z + 1.5 * z / min(camera.fx, camera.fy) * (slant + 0.5)
         seen = inside & (facing > LEAST_COSINE) & (z <= self.nearest.ravel()[place] + allowed)

@@ -21,14 +21,14 @@ BLOCK = 1 << 20
 class Texels:
     """The texels inside faces, cell by cell."""
 
-    texel: Ints
+    texel: NDArray[np.int32]
     """(T,) row by row from the top left of the image."""
     face: NDArray[np.int32]
     """(T,) the face of each."""
     points: Float32
     """(T, 3) where it lies in the world."""
-    normals: Float32
-    """(T, 3) the mesh's normal there, unit length."""
+    normals: NDArray[np.float16]
+    """(T, 3) the mesh's normal there, unit length, to a thousandth."""
     starts: Ints
     """(C + 1,) the first texel of each cell, and T."""
     block: Ints
@@ -64,7 +64,7 @@ class Texels:
         count = np.bincount(self.block, minlength=n * n)
         total = np.stack([np.bincount(self.block, weights=row, minlength=n * n) for row in values])
         squares = np.concatenate([total, count[None]]).reshape(-1, n, n).transpose(1, 2, 0).astype(np.float32)
-        row, column = np.divmod(self.texel[texels].astype(np.int32), np.int32(self.size))
+        row, column = np.divmod(self.texel[texels], np.int32(self.size))
         place = (np.stack([column, row], axis=1).astype(np.float32) + 0.5) / self.cell_texels - 0.5
         found = sampled(squares, place.astype(np.float32), outside="zeros").T
         return np.divide(found[:-1], found[-1], out=np.zeros_like(found[:-1]), where=found[-1] > 0)
@@ -75,11 +75,11 @@ def texels_of(mesh: TriangleMesh, atlas: Atlas) -> Texels:
     side = max(-(-atlas.size // CELLS_ACROSS), 4)
     across = -(-atlas.size // side)
     y, x = np.divmod(atlas.texel, atlas.size)
-    key = ((y // side) * across + x // side) * (int(atlas.chart.max()) + 1) + atlas.chart[atlas.face]
+    key = ((y // side).astype(np.int64) * across + x // side) * (int(atlas.chart.max()) + 1) + atlas.chart[atlas.face]
     order = np.argsort(key, kind="stable")
     cell, starts = np.unique(key[order], return_index=True)
     texel, face = atlas.texel[order], atlas.face[order]
-    points, normals = (np.empty((len(texel), 3), dtype=np.float32) for _ in range(2))
+    points, normals = np.empty((len(texel), 3), dtype=np.float32), np.empty((len(texel), 3), dtype=np.float16)
     for start in range(0, len(texel), BLOCK):
         some = slice(start, start + BLOCK)
         shares = barycentric(atlas, texel[some], face[some])
@@ -100,7 +100,7 @@ def texels_of(mesh: TriangleMesh, atlas: Atlas) -> Texels:
     )
 
 
-def barycentric(atlas: Atlas, texel: Ints, face: NDArray[np.int32]) -> Float32:
+def barycentric(atlas: Atlas, texel: NDArray[np.int32], face: NDArray[np.int32]) -> Float32:
     """Shares (T, 3) of a face's corners at texel centres."""
     y, x = np.divmod(texel, atlas.size)
     place = np.stack([x, y], axis=1).astype(np.float64)
