@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
     from amb3r_core.scene.trust import Cut, cut_of, kept
     from amb3r_core.storage.staging import as_resource_errors, claimed, staged_file, staged_folder
+    from amb3r_core.surface.files import MESH_SUFFIXES, check_mesh_suffix, write_mesh_file
+    from amb3r_core.surface.mesh import Texture, TriangleMesh
+    from amb3r_core.surface.texture import TextureOptions, textured
 
 _HOMES = {
     "__version__": "_version",
@@ -100,9 +103,17 @@ _HOMES = {
     "claimed": "storage.staging",
     "staged_file": "storage.staging",
     "staged_folder": "storage.staging",
+    "MESH_SUFFIXES": "surface.files",
+    "check_mesh_suffix": "surface.files",
+    "write_mesh_file": "surface.files",
+    "Texture": "surface.mesh",
+    "TriangleMesh": "surface.mesh",
+    "TextureOptions": "surface.texture",
+    "textured": "surface.texture",
 }
 
 __all__ = [
+    "MESH_SUFFIXES",
     "SCENE_FILE",
     "AlignmentError",
     "Amb3rError",
@@ -136,9 +147,13 @@ __all__ = [
     "ResourceError",
     "Scale",
     "Sim3",
+    "Texture",
+    "TextureOptions",
+    "TriangleMesh",
     "View",
     "WeightsError",
     "as_resource_errors",
+    "check_mesh_suffix",
     "claimed",
     "cut_of",
     "export_scene",
@@ -158,8 +173,10 @@ __all__ = [
     "silent",
     "staged_file",
     "staged_folder",
+    "textured",
     "track",
     "with_masks",
+    "write_mesh_file",
 ]
 
 

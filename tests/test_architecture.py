@@ -65,7 +65,9 @@ def test_folders_for_numpy_alone_import_the_standard_library_numpy_and_our_own(f
 
 def test_the_core_imports_no_host_by_name():
     for path in sources(CORE):
-        assert {name for name in imported_by_name(path) if name.partition(".")[0] in HOSTS | set(PLUGINS)} == set(), path
+        library = {"open3d"} if path.is_relative_to(CORE / "surface") else set()  # there Open3D is a library like any other
+        hosts = (HOSTS | set(PLUGINS)) - library
+        assert {name for name in imported_by_name(path) if name.partition(".")[0] in hosts} == set(), path
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)

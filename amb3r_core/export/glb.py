@@ -6,14 +6,12 @@ mesh is the pyramid over its image's corners. Vertex colours are linear, as glTF
 band in the dark, and some readers mistake sixteen.
 """
 
-import json
-import struct
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from amb3r_core.export.glb_file import FLOAT, UINT16, GlbBuffer, Json, column_major, write_container
 from amb3r_core.export.notes import provenance_record
 from amb3r_core.export.points import cloud_of
 from amb3r_core.scene.arrays import Float32, Float64
@@ -25,11 +23,8 @@ from amb3r_core.scene.reconstruction import Reconstruction
 FRUSTUM_SHARE = 0.08
 """Depth of the camera pyramids as a share of the cameras' median distance to the middle of the points."""
 FRUSTUM_COLOUR = (1.0, 0.35, 0.0, 1.0)
-_FLOAT, _UINT16 = 5126, 5123
 _POINTS, _LINES = 0, 1
 _EDGES = np.array([0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1], dtype="<u2")
-
-Json = dict[str, object]
 
 
 def export_glb(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
@@ -40,22 +35,22 @@ def export_glb(reconstruction: Reconstruction, path: Path, cloud: PointCloud | N
 
 def write_glb(path: Path, reconstruction: Reconstruction, cloud: PointCloud) -> None:
     """Writes the points and one pyramid per view."""
-    buffer = _Buffer()
-    nodes: list[Json] = [{"name": "amb3r", "matrix": _column_major(gltf_from_world(reconstruction))}]
+    buffer = GlbBuffer()
+    nodes: list[Json] = [{"name": "amb3r", "matrix": column_major(gltf_from_world(reconstruction))}]
     meshes: list[Json] = []
     if len(cloud):
         nodes.append({"name": "points", "mesh": len(meshes)})
         meshes.append({"name": "points", "primitives": [_points_primitive(buffer, cloud)]})
     size = _frustum_size(reconstruction, cloud)
-    edges = buffer.add(_EDGES, _UINT16, "SCALAR") if reconstruction.views else 0
+    edges = buffer.add(_EDGES, UINT16, "SCALAR") if reconstruction.views else 0
     for view in reconstruction.views:
-        nodes.append({"name": view.name, "mesh": len(meshes), "matrix": _column_major(view.cam_to_world)})
-        corners = buffer.add(frustum(view.camera, size), _FLOAT, "VEC3")
+        nodes.append({"name": view.name, "mesh": len(meshes), "matrix": column_major(view.cam_to_world)})
+        corners = buffer.add(frustum(view.camera, size), FLOAT, "VEC3")
         lines: Json = {"attributes": {"POSITION": corners}, "indices": edges, "mode": _LINES, "material": 1}
         meshes.append({"name": f"camera {view.name}", "primitives": [lines]})
     if len(nodes) > 1:
         nodes[0]["children"] = list(range(1, len(nodes)))
-    _write_container(path, _document(reconstruction, nodes, meshes, buffer), buffer)
+    write_container(path, _document(reconstruction, nodes, meshes, buffer), buffer)
 
 
 def gltf_from_world(reconstruction: Reconstruction) -> Float64:
@@ -81,32 +76,9 @@ def linear_colors(colors: NDArray[np.uint8]) -> Float32:
     return linear.astype(np.float32)[colors]
 
 
-@dataclass
-class _Buffer:
-    """The binary chunk as it grows, with glTF's views and accessors into it."""
-
-    parts: list[bytes] = field(default_factory=list[bytes])
-    views: list[Json] = field(default_factory=list[Json])
-    accessors: list[Json] = field(default_factory=list[Json])
-    size: int = 0
-
-    def add(self, array: NDArray[np.generic], component: int, kind: str) -> int:
-        """Appends an array; the index of its accessor."""
-        data = np.ascontiguousarray(array).tobytes()
-        data += b"\0" * (-len(data) % 4)
-        accessor: Json = {"bufferView": len(self.views), "componentType": component, "count": len(array), "type": kind}
-        if component == _FLOAT:
-            accessor |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
-        self.views.append({"buffer": 0, "byteOffset": self.size, "byteLength": len(data)})
-        self.accessors.append(accessor)
-        self.parts.append(data)
-        self.size += len(data)
-        return len(self.accessors) - 1
-
-
-def _points_primitive(buffer: _Buffer, cloud: PointCloud) -> Json:
-    position = buffer.add(cloud.points.astype("<f4"), _FLOAT, "VEC3")
-    color = buffer.add(linear_colors(cloud.colors).astype("<f4"), _FLOAT, "VEC3")
+def _points_primitive(buffer: GlbBuffer, cloud: PointCloud) -> Json:
+    position = buffer.add(cloud.points.astype("<f4"), FLOAT, "VEC3")
+    color = buffer.add(linear_colors(cloud.colors).astype("<f4"), FLOAT, "VEC3")
     return {"attributes": {"POSITION": position, "COLOR_0": color}, "mode": _POINTS, "material": 0}
 
 
@@ -120,11 +92,7 @@ def _frustum_size(reconstruction: Reconstruction, cloud: PointCloud) -> float:
     return FRUSTUM_SHARE * distance if distance > 0 else 1.0
 
 
-def _column_major(matrix: Float64) -> list[float]:
-    return matrix.T.ravel().tolist()
-
-
-def _document(reconstruction: Reconstruction, nodes: list[Json], meshes: list[Json], buffer: _Buffer) -> Json:
+def _document(reconstruction: Reconstruction, nodes: list[Json], meshes: list[Json], buffer: GlbBuffer) -> Json:
     version = reconstruction.provenance.version
     document: Json = {
         "asset": {"version": "2.0", "generator": f"amb3r {version}", "extras": provenance_record(reconstruction)},
@@ -146,14 +114,3 @@ def _unlit(name: str, colour: tuple[float, float, float, float]) -> Json:
         "pbrMetallicRoughness": {"baseColorFactor": list(colour), "metallicFactor": 0.0},
         "extensions": {"KHR_materials_unlit": {}},
     }
-
-
-def _write_container(path: Path, document: Json, buffer: _Buffer) -> None:
-    text = json.dumps(document, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    binary_header = struct.pack("<I4s", buffer.size, b"BIN\0") if buffer.size else b""
-    total = 12 + 8 + len(text) + len(binary_header) + buffer.size
-    with path.open("wb") as file:
-        file.write(struct.pack("<4sII", b"glTF", 2, total) + struct.pack("<I4s", len(text), b"JSON") + text + binary_header)
-        for part in buffer.parts:
-            file.write(part)

@@ -24,7 +24,7 @@ def mesh(
 
     Args:
         scene: Scene folder, or its scene.amb3r file.
-        output: Mesh to write: .ply, .glb or .obj.
+        output: Mesh to write: .ply, .obj, .glb, .stl or .usdz.
         screenshot: Also render the mesh without a window into this PNG.
         voxel_size: Edge of a voxel in scene units; from the data when not given.
         min_component: Pieces with a smaller share of all triangles are dropped.

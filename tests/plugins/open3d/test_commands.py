@@ -49,8 +49,8 @@ def test_amb3r_mesh_writes_a_mesh_of_a_scene_folder(folder: Path, tmp_path: Path
     assert "triangles" in capsys.readouterr().out
     assert run(words) == 1
     assert "exists already" in capsys.readouterr().err
-    assert run([*words[:3], str(tmp_path / "mesh.stl")]) == 1
-    assert "a mesh is written as .ply, .glb, .obj" in capsys.readouterr().err
+    assert run([*words[:3], str(tmp_path / "mesh.fbx")]) == 1
+    assert "a mesh is written as .ply, .obj, .glb, .stl, .usdz" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("installed_command")

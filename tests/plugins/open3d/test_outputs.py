@@ -27,12 +27,12 @@ def mesh(scene: Scene) -> o3d.t.geometry.TriangleMesh:
     return (a3.MaskDepth() >> a3.FuseTSDF() >> a3.CleanMesh())(scene)
 
 
-@pytest.mark.parametrize("suffix", ["ply", "obj", "glb"])
+@pytest.mark.parametrize("suffix", ["ply", "obj", "glb", "stl"])
 def test_every_mesh_format_keeps_the_triangles(mesh, scene: Scene, tmp_path: Path, suffix: str):
     path = a3.write_mesh(mesh, tmp_path / f"room.{suffix}", scene)
     read = o3d.io.read_triangle_mesh(path)
     assert len(read.triangles) == len(mesh.triangle.indices)
-    assert read.has_vertex_colors()
+    assert read.has_vertex_colors() == (suffix != "stl")
     assert [one.name for one in tmp_path.iterdir()] == [f"room.{suffix}"]
     with pytest.raises(InputError, match="exists already"):
         a3.write_mesh(mesh, path, scene)
@@ -45,7 +45,7 @@ def test_a_glb_stands_upright_with_linear_colours(mesh, scene: Scene, tmp_path: 
     assert np.allclose(turn @ up_scene, [0, 1, 0], atol=1e-6)
     with pytest.raises(a3.EmptyMeshError, match="the mesh has no triangle"):
         a3.write_mesh(o3d.t.geometry.TriangleMesh(), tmp_path / "none.glb", scene)
-    with pytest.raises(InputError, match=r"written as \.ply, \.glb, \.obj"):
+    with pytest.raises(InputError, match=r"written as \.ply, \.obj, \.glb"):
         a3.write_mesh(mesh, tmp_path / "room.fbx", scene)
 
 
