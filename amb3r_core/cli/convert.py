@@ -24,16 +24,18 @@ def convert(
         overwrite: Replace an output that is there already.
     """
     from amb3r_core.errors import InputError
-    from amb3r_core.export import export_scene, find_exporters
+    from amb3r_core.export import find_exporters
+    from amb3r_core.export.points import ScenePoints
     from amb3r_core.export.scene_dir import load_scene
+    from amb3r_core.export.table import export_points
 
     exporters = find_exporters([name.strip() for name in to.split(",") if name.strip()])
     if output is not None and len(exporters) != 1:
         raise InputError(f"`output` names one place but `to` names {len(exporters)} formats; leave `output` out", option="output")
-    reconstruction = load_scene(scene)
+    points = ScenePoints(load_scene(scene))
     folder = scene if scene.is_dir() else scene.parent
     rows: dict[str, str] = {}
     for name, exporter in exporters.items():
         target = output or folder / exporter.default_name
-        rows[name] = "\n".join(str(path) for path in export_scene(reconstruction, target, name, overwrite=overwrite))
+        rows[name] = "\n".join(str(path) for path in export_points(points, target, name, overwrite=overwrite))
     print_table("", rows)

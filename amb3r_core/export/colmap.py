@@ -8,29 +8,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from amb3r_core.export.image_files import PlacedImage, place_images
 from amb3r_core.export.notes import comment_lines, write_sidecar
-from amb3r_core.export.points import cloud_of
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.optional import require
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import PinholeCamera
-from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.conventions import CORNER_MINUS_CENTER
 from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.scene.tracks import Tracks, visibility_tracks
+from amb3r_core.scene.tracks import Tracks
 
 MODEL_FOLDER = Path("sparse") / "0"
 IMAGES_FOLDER = "images"
 
 
-def export_colmap(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_colmap(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """Writes `images/`, the binary model in `sparse/0`, and `amb3r.json` into the folder `path`."""
-    return _export(reconstruction, path, cloud, lambda model, folder: model.write_binary(str(folder)))
+    return _export(reconstruction, path, points, lambda model, folder: model.write_binary(str(folder)))
 
 
-def export_colmap_text(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_colmap_text(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """The same with the model as text, whose camera file starts with the scene's notes."""
 
     def write(model: Any, folder: Path) -> None:
@@ -39,25 +36,19 @@ def export_colmap_text(reconstruction: Reconstruction, path: Path, cloud: PointC
         notes = "".join(f"# {line}\n" for line in comment_lines(reconstruction))
         cameras.write_text(notes + cameras.read_text(encoding="utf-8"), encoding="utf-8")
 
-    return _export(reconstruction, path, cloud, write)
+    return _export(reconstruction, path, points, write)
 
 
 def _export(
-    reconstruction: Reconstruction, path: Path, cloud: PointCloud | None, write: Callable[[Any, Path], None]
+    reconstruction: Reconstruction, path: Path, points: ScenePoints | None, write: Callable[[Any, Path], None]
 ) -> list[Path]:
     folder = path / MODEL_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     images = place_images(reconstruction, path / IMAGES_FOLDER)
-    tracks = visibility_tracks(reconstruction, cloud_of(reconstruction, cloud)) if reconstruction.dense else no_tracks()
+    tracks = (points or ScenePoints(reconstruction)).tracks
     write(colmap_model(reconstruction, images, tracks), folder)
     sidecar = write_sidecar(path, reconstruction, {"image_names": [image.name for image in images]})
     return [sidecar, *sorted(folder.iterdir()), *(path / IMAGES_FOLDER / image.name for image in images)]
-
-
-def no_tracks() -> Tracks:
-    """Tracks of no points."""
-    nothing = np.zeros(0, dtype=np.intp)
-    return Tracks(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.uint8), nothing, nothing)
 
 
 def colmap_model(reconstruction: Reconstruction, images: list[PlacedImage], tracks: Tracks) -> Any:

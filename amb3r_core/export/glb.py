@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.export.notes import provenance_record
-from amb3r_core.export.points import cloud_of
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.cloud import PointCloud
@@ -32,9 +32,9 @@ _EDGES = np.array([0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1], dtype="<u2")
 Json = dict[str, object]
 
 
-def export_glb(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_glb(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """Writes one GLB; a scene without depth has its cameras only."""
-    write_glb(path, reconstruction, cloud_of(reconstruction, cloud))
+    write_glb(path, reconstruction, (points or ScenePoints(reconstruction)).cloud)
     return [path]
 
 

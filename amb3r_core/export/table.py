@@ -1,6 +1,6 @@
 """Every format a scene can be written to, by name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,7 +12,8 @@ from amb3r_core.export.glb import export_glb
 from amb3r_core.export.nerfstudio import export_nerfstudio
 from amb3r_core.export.npz import export_npz
 from amb3r_core.export.ply import export_ply
-from amb3r_core.export.scene_dir import write_scene_folder
+from amb3r_core.export.points import ScenePoints
+from amb3r_core.export.scene_dir import export_scene_folder
 from amb3r_core.export.tum import export_tum
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Reconstruction
@@ -38,9 +39,15 @@ class Exporter(Protocol):
     @property
     def extra(self) -> str: ...
 
-    def __call__(self, reconstruction: Reconstruction, path: Path, /, cloud: PointCloud | None = None) -> list[Path]:
-        """Writes to `path` and returns the written files. cloud: the fused points when they are at hand."""
+    def __call__(self, reconstruction: Reconstruction, path: Path, /, points: ScenePoints | None = None) -> list[Path]:
+        """Writes to `path` and returns the written files. points: the scene's, when other exports share them."""
         ...
+
+
+class Writer(Protocol):
+    """The function behind an exporter."""
+
+    def __call__(self, reconstruction: Reconstruction, path: Path, /, points: ScenePoints | None = None) -> list[Path]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,12 @@ class Format:
 
     description: str
     default_name: str
-    write: Callable[[Reconstruction, Path, PointCloud | None], list[Path]]
+    write: Writer
     is_folder: bool = False
     extra: str = ""
 
-    def __call__(self, reconstruction: Reconstruction, path: Path, /, cloud: PointCloud | None = None) -> list[Path]:
-        return self.write(reconstruction, path, cloud)
+    def __call__(self, reconstruction: Reconstruction, path: Path, /, points: ScenePoints | None = None) -> list[Path]:
+        return self.write(reconstruction, path, points)
 
 
 EXPORTERS: Mapping[str, Exporter] = {
@@ -66,7 +73,7 @@ EXPORTERS: Mapping[str, Exporter] = {
     "tum": Format("camera trajectory as text", "trajectory.txt", export_tum),
     "splat": Format("3D Gaussians to look at or to start training from, INRIA PLY", "splat.ply", export_gaussians),
     "npz": Format("all arrays in one NumPy file", "scene.npz", export_npz),
-    "scene": Format("our own scene folder", "scene", write_scene_folder, is_folder=True),
+    "scene": Format("our own scene folder", "scene", export_scene_folder, is_folder=True),
 }
 
 
@@ -92,9 +99,14 @@ def export_scene(
     The output appears whole or not at all. cloud: the fused points when they are at hand, else they are fused here. Raises
     `InputError` for an unknown format or an output that exists, `ResourceError` when the disk is full or read-only.
     """
+    return export_points(ScenePoints(reconstruction, cloud), path, format, overwrite=overwrite)
+
+
+def export_points(points: ScenePoints, path: Path | str, format: str, *, overwrite: bool = False) -> list[Path]:
+    """`export_scene` for a scene that is exported several times: what the formats have in common is made once."""
     exporter = find_exporters([format])[format]
     target = Path(path)
     stage = staged_folder if exporter.is_folder else staged_file
     with stage(target, overwrite=overwrite) as partial:
-        written = exporter(reconstruction, partial, cloud)
+        written = exporter(points.reconstruction, partial, points)
     return [target / file.relative_to(partial) if exporter.is_folder else target for file in written]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amb3r_core.export import Exporter, find_exporters, scene_dir
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.jobs.source import Inputs
 from amb3r_core.options import ReconstructOptions
 from amb3r_core.progress import Monitor, Progress, silent
-from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.fusion import FusionConfig, fuse
 from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.storage.staging import claimed_folder, staged
@@ -53,7 +53,9 @@ def write_scene(
     ):
         cloud = fuse(reconstruction, fusion or FusionConfig(), monitor)
         scene_dir.write_scene_folder(reconstruction, folder, cloud)
-        written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, cloud, folder, monitor)]
+        written = [
+            path.relative_to(folder) for path in _export_all(exporters, ScenePoints(reconstruction, cloud), folder, monitor)
+        ]
         n_points = len(cloud)
         put_in_place(place)  # before the work folder goes: a kill in between loses neither
     return WrittenScene(
@@ -64,13 +66,11 @@ def write_scene(
     )
 
 
-def _export_all(
-    exporters: dict[str, Exporter], reconstruction: Reconstruction, cloud: PointCloud, folder: Path, monitor: Monitor
-) -> list[Path]:
+def _export_all(exporters: dict[str, Exporter], points: ScenePoints, folder: Path, monitor: Monitor) -> list[Path]:
     written: list[Path] = []
     for done, (name, exporter) in enumerate(exporters.items()):
         monitor(Progress(stage="export", done=done, total=len(exporters), message=name))
         written.append(folder / exporter.default_name)
-        exporter(reconstruction, written[-1], cloud)
+        exporter(points.reconstruction, written[-1], points)
     monitor(Progress(stage="export", done=len(exporters), total=len(exporters)))
     return written
