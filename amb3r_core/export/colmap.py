@@ -4,10 +4,12 @@
 project in the views whose depth maps confirm them. COLMAP counts pixels from the corner of the top-left pixel: +0.5.
 """
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from amb3r_core.export.colmap_tracks import Observations, add_observations, write_points
 from amb3r_core.export.image_files import PlacedImage, place_images
 from amb3r_core.export.notes import comment_lines, write_sidecar
 from amb3r_core.export.points import ScenePoints
@@ -52,22 +54,31 @@ def _export(
 
 
 def colmap_model(reconstruction: Reconstruction, images: list[PlacedImage], tracks: Tracks) -> Any:
-    """The `pycolmap.Reconstruction`; image ids are 1 + view index, equal cameras are one camera."""
+    """The `pycolmap.Reconstruction`; image ids are 1 + view index, equal cameras are one camera.
+
+    Points and observations come in by the model's own files: handing each observation over by itself takes several times as long.
+    """
     pycolmap: Any = require("pycolmap", extra="", purpose="to write COLMAP models")
     model = pycolmap.Reconstruction()
     camera_ids = _add_cameras(pycolmap, model, [image.camera for image in images])
-    elements: list[list[Any]] = [[] for _ in range(len(tracks.points))]
     for index, (view, image) in enumerate(zip(reconstruction.views, images, strict=True)):
-        rows = tracks.point[tracks.view == index]
-        pixels = _project(view.world_to_cam, image.camera, tracks.points[rows])
-        entry = pycolmap.Image(name=image.name, keypoints=pixels, camera_id=camera_ids[index], image_id=index + 1)
+        entry = pycolmap.Image(name=image.name, camera_id=camera_ids[index], image_id=index + 1)
         model.add_image_with_trivial_frame(entry, pycolmap.Rigid3d(view.world_to_cam[:3]))
-        for number, row in enumerate(rows.tolist()):
-            elements[row].append(pycolmap.TrackElement(index + 1, number))
-    for point, color, seen in zip(tracks.points, tracks.colors, elements, strict=True):
-        model.add_point3D(point, pycolmap.Track(seen), color)
+    if len(tracks.points) == 0:
+        return model
+    with tempfile.TemporaryDirectory(prefix="amb3r-colmap-") as name:
+        model.write_binary(name)
+        add_observations(Path(name), [_observed(reconstruction, images, tracks, index) for index in range(len(images))])
+        write_points(Path(name), tracks)
+        model = pycolmap.Reconstruction(name)
     model.update_point_3d_errors()
     return model
+
+
+def _observed(reconstruction: Reconstruction, images: list[PlacedImage], tracks: Tracks, index: int) -> Observations:
+    rows = tracks.of_view(index)
+    pixels = _project(reconstruction.views[index].world_to_cam, images[index].camera, tracks.points[rows])
+    return Observations(pixels=pixels, point=rows)
 
 
 def _add_cameras(pycolmap: Any, model: Any, cameras: list[PinholeCamera]) -> list[int]:

@@ -52,6 +52,11 @@ class Tracks:
         """Number of views that see each point (P,)."""
         return np.bincount(self.point, minlength=len(self.points))
 
+    def of_view(self, index: int) -> Index:
+        """The points that view `index` sees, ascending."""
+        start, stop = np.searchsorted(self.view, (index, index + 1))
+        return self.point[start:stop]
+
 
 def no_tracks() -> Tracks:
     """Tracks of no points."""
