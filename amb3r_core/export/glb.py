@@ -96,7 +96,8 @@ class _Buffer:
         data += b"\0" * (-len(data) % 4)
         accessor: Json = {"bufferView": len(self.views), "componentType": component, "count": len(array), "type": kind}
         if component == _FLOAT:
-            accessor |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
+            columns = [array[:, axis] for axis in range(array.shape[1])]  # several times as fast as along the first axis
+            accessor |= {"min": [column.min().item() for column in columns], "max": [column.max().item() for column in columns]}
         self.views.append({"buffer": 0, "byteOffset": self.size, "byteLength": len(data)})
         self.accessors.append(accessor)
         self.parts.append(data)
