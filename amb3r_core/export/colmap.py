@@ -47,8 +47,9 @@ def _export(
     folder = path / MODEL_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     images = place_images(reconstruction, path / IMAGES_FOLDER)
-    tracks = (points or ScenePoints(reconstruction)).tracks
-    write(colmap_model(reconstruction, images, tracks), folder)
+    points = points or ScenePoints(reconstruction)
+    tracks = points.tracks
+    write(points.once(("colmap", *images), lambda: colmap_model(reconstruction, images, tracks)), folder)
     sidecar = write_sidecar(path, reconstruction, {"image_names": [image.name for image in images]})
     return [sidecar, *sorted(folder.iterdir()), *(path / IMAGES_FOLDER / image.name for image in images)]
 

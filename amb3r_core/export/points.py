@@ -1,12 +1,16 @@
 """What the exports of one scene have in common: its fused points, fewer of them, and their tracks, each made once."""
 
+from collections.abc import Callable, Hashable
 from functools import cached_property
+from typing import Any, TypeVar
 
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.fusion import fuse
 from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.scene.thinning import empty_cloud, thinned
+from amb3r_core.scene.thinning import VoxelThinner, empty_cloud, spaced
 from amb3r_core.scene.tracks import CANDIDATES_PER_POINT, TrackConfig, Tracks, no_tracks, visibility_tracks
+
+T = TypeVar("T")
 
 
 class ScenePoints:
@@ -18,7 +22,7 @@ class ScenePoints:
     def __init__(self, reconstruction: Reconstruction, cloud: PointCloud | None = None) -> None:
         self.reconstruction = reconstruction
         self._given = cloud
-        self._thinned: dict[int, PointCloud] = {}
+        self._made: dict[Hashable, Any] = {}
 
     @property
     def are_known(self) -> bool:
@@ -38,9 +42,13 @@ class ScenePoints:
 
     def thinned(self, max_points: int) -> PointCloud:
         """At most `max_points` points, evenly spread."""
-        if max_points not in self._thinned:
-            self._thinned[max_points] = thinned(self.cloud, max_points)
-        return self._thinned[max_points]
+        if len(self.cloud) <= max_points:
+            return self.cloud
+        return self.once(("thinned", max_points), lambda: self._spaced.limited(max_points).cloud())
+
+    @cached_property
+    def _spaced(self) -> VoxelThinner:
+        return spaced(self.cloud)
 
     @cached_property
     def tracks(self) -> Tracks:
@@ -49,3 +57,9 @@ class ScenePoints:
             return no_tracks()
         config = TrackConfig()
         return visibility_tracks(self.reconstruction, self.thinned(CANDIDATES_PER_POINT * config.max_points), config)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made when it is first asked for under this key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]

@@ -70,6 +70,13 @@ class VoxelThinner:
         if sum(len(waiting) for waiting in self._pending) >= max(PENDING_POINTS, PENDING_SHARE * len(self._merged)):
             self._merge()
 
+    def limited(self, max_points: int) -> "VoxelThinner":
+        """A thinner of all points so far, whose voxels grow from this one's until there are no more than `max_points`."""
+        self._merge()
+        other = VoxelThinner(self.voxel_size, max_points)
+        other._merged = self._merged
+        return other
+
     def cloud(self) -> PointCloud:
         """One point per filled voxel, in the order of the voxels.
 
@@ -97,11 +104,14 @@ class VoxelThinner:
 
 def thinned(cloud: PointCloud, max_points: int) -> PointCloud:
     """The cloud with at most `max_points` points, evenly spread; the same cloud when it has no more."""
-    if len(cloud) <= max_points:
-        return cloud
-    thinner = VoxelThinner(max(2.0 * float(np.median(cloud.radius)), LEAST_VOXEL_SIZE), max_points)
+    return cloud if len(cloud) <= max_points else spaced(cloud).limited(max_points).cloud()
+
+
+def spaced(cloud: PointCloud) -> VoxelThinner:
+    """A thinner of a cloud's points, at the spacing they have."""
+    thinner = VoxelThinner(max(2.0 * float(np.median(cloud.radius)), LEAST_VOXEL_SIZE) if len(cloud) else 1.0)
     thinner.add(cloud)
-    return thinner.cloud()
+    return thinner
 
 
 def empty_cloud() -> PointCloud:

@@ -20,7 +20,7 @@ CAMERAS = replace(SCENE, dense=None)
 
 def test_each_part_is_made_once(monkeypatch: pytest.MonkeyPatch):
     made: list[str] = []
-    for name in ("fuse", "thinned", "visibility_tracks"):
+    for name in ("fuse", "spaced", "visibility_tracks"):
         original = getattr(points_module, name)
         monkeypatch.setattr(points_module, name, lambda *args, f=original, name=name: made.append(name) or f(*args))
     points = ScenePoints(SCENE)
@@ -29,13 +29,16 @@ def test_each_part_is_made_once(monkeypatch: pytest.MonkeyPatch):
         assert points.required() is points.cloud
         assert points.thinned(500) is points.thinned(500)
         assert points.tracks is points.tracks
-    assert made == ["fuse", "thinned", "thinned", "visibility_tracks"]
+        assert points.once("something", object) is points.once("something", object)
+    assert made == ["fuse", "spaced", "visibility_tracks"]
 
 
 def test_the_parts_are_those_made_one_by_one():
     points = ScenePoints(SCENE, CLOUD)
-    assert points.cloud is CLOUD
-    assert np.array_equal(points.thinned(500).points, thinned(CLOUD, 500).points)
+    assert points.cloud is points.thinned(len(CLOUD)) is CLOUD
+    for max_points in (500, 2000, 100):
+        assert np.array_equal(points.thinned(max_points).points, thinned(CLOUD, max_points).points)
+        assert len(points.thinned(max_points)) <= max_points
     tracks, wanted = points.tracks, visibility_tracks(SCENE, CLOUD)
     for name in ("points", "colors", "point", "view"):
         assert np.array_equal(getattr(tracks, name), getattr(wanted, name))
