@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from amb3r_core.jobs.api import reconstruct
     from amb3r_core.jobs.job import ReconstructionJob, reconstructed
     from amb3r_core.optional import require
-    from amb3r_core.options import FocalAndCentre, GpsScale, MeasuredDistance, PosesScale, ReconstructOptions
+    from amb3r_core.options import FocalAndCentre, GpsScale, Keep, MeasuredDistance, PosesScale, ReconstructOptions
     from amb3r_core.progress import Cancelled, Monitor, Progress, silent, track
     from amb3r_core.scene.camera import Camera, Letterbox, PinholeCamera
     from amb3r_core.scene.cloud import PointCloud
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from amb3r_core.scene.geometry import Sim3
     from amb3r_core.scene.lens import Lens
     from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
+    from amb3r_core.scene.trust import Cut, cut_of, kept
     from amb3r_core.storage.staging import as_resource_errors, claimed, staged_file, staged_folder
 
 _HOMES = {
@@ -70,6 +71,7 @@ _HOMES = {
     "require": "optional",
     "FocalAndCentre": "options",
     "GpsScale": "options",
+    "Keep": "options",
     "MeasuredDistance": "options",
     "PosesScale": "options",
     "ReconstructOptions": "options",
@@ -91,6 +93,9 @@ _HOMES = {
     "Reconstruction": "scene.reconstruction",
     "Scale": "scene.reconstruction",
     "View": "scene.reconstruction",
+    "Cut": "scene.trust",
+    "cut_of": "scene.trust",
+    "kept": "scene.trust",
     "as_resource_errors": "storage.staging",
     "claimed": "storage.staging",
     "staged_file": "storage.staging",
@@ -103,6 +108,7 @@ __all__ = [
     "Amb3rError",
     "Camera",
     "Cancelled",
+    "Cut",
     "Dense",
     "DependencyError",
     "FocalAndCentre",
@@ -112,6 +118,7 @@ __all__ = [
     "FusionConfig",
     "GpsScale",
     "InputError",
+    "Keep",
     "Lens",
     "Letterbox",
     "MeasuredDistance",
@@ -133,10 +140,12 @@ __all__ = [
     "WeightsError",
     "as_resource_errors",
     "claimed",
+    "cut_of",
     "export_scene",
     "frames_from_arrays",
     "fuse",
     "is_video",
+    "kept",
     "load_cloud",
     "load_rgb",
     "load_scene",

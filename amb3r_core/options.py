@@ -9,6 +9,9 @@ from amb3r_core.errors import InputError, OptionError
 
 PipelineName = Literal["auto", "one-shot", "vo", "sfm"]
 PosesBy = Literal["name", "order"]
+Keep = Literal["trusted", "most", "all"]
+"""How much depth to use: what is nearly surely right, what is rather right, or every answer; see `amb3r_core.scene.trust`."""
+DEFAULT_KEEP: Keep = "trusted"
 SMALLEST_LONG_SIDE_PX = 16
 """Below it no depth map shows anything."""
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
@@ -128,6 +131,8 @@ class ReconstructOptions:
     """The same input, options and seed give the same bytes."""
     resume: bool = True
     """Go on where a killed run of the same input and options stopped."""
+    keep: Keep = DEFAULT_KEEP
+    """How much depth the cloud and the exports use: what is trusted, most, or all. The scene keeps all, with its weights."""
     images: Literal["copy", "reference"] = "copy"
     """copy: upright photos are kept inside the scene. reference: the scene points at the originals."""
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.export.png import write_png
 from amb3r_core.scene.camera import Letterbox, PinholeCamera
+from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.conventions import invert, rigid
 from amb3r_core.scene.lens import simple_radial
 from amb3r_core.scene.reconstruction import (
@@ -24,6 +25,7 @@ from amb3r_core.scene.reconstruction import (
     View,
     WeightsInfo,
 )
+from amb3r_core.scene.trust import LEAST_WEIGHT
 
 ROOM = np.array([[-2.5, -1.4, -2.0], [2.5, 1.2, 2.0]])
 BOXES = np.array([[[-1.6, 0.3, 0.6], [-0.7, 1.2, 1.5]], [[0.5, -0.1, 0.9], [1.1, 1.2, 1.6]]])
@@ -103,6 +105,17 @@ def rich_scene(photos: Path | None = None) -> Reconstruction:
     camera = replace(scene.views[1].camera, cx=63.7, cy=15.71234567890123)
     views = (timed, replace(scene.views[1], camera=camera), replace(scene.views[2], lens=simple_radial(-0.0123456789)))
     return replace(scene, views=views, video=VideoSource(path="/videos/a.mp4", frames_per_second=29.97))
+
+
+def calibrated(scene: Reconstruction) -> Reconstruction:
+    """The scene with weights that are probabilities: of the columns a fifth doubtful, two fifths rather right, the rest sure."""
+    dense = scene.dense
+    assert dense is not None
+    most, trusted = LEAST_WEIGHT["most"], LEAST_WEIGHT["trusted"]
+    column = np.arange(dense.width) / dense.width
+    weight = np.where(column < 0.2, most / 2, np.where(column < 0.6, (most + trusted) / 2, (1 + trusted) / 2))
+    confidence = np.where(dense.depth > 0, confidence_of_weight(weight), 1.0).astype(np.float32)
+    return replace(scene, dense=replace(dense, confidence=confidence, weight_is_probability=True))
 
 
 def fake_provenance() -> Provenance:

@@ -16,6 +16,7 @@ def info(scene: tyro.conf.Positional[Path], *, json: bool = False) -> None:
         json: Print one JSON object instead of a table.
     """
     from amb3r_core.export.scene_dir import count_points, load_scene
+    from amb3r_core.scene.trust import keep_of_cloud
     from amb3r_core.scene_folder.document import files_outside
 
     reconstruction, n_points = load_scene(scene), count_points(scene)
@@ -24,6 +25,9 @@ def info(scene: tyro.conf.Positional[Path], *, json: bool = False) -> None:
         emit("scene", scene=str(scene), **summary_fields(reconstruction, n_points), files_outside=outside)
         return
     rows = summary_rows(reconstruction, n_points, list_all=True)
+    keep = keep_of_cloud(reconstruction)
+    if keep is not None:
+        rows["points"] += f", made with --keep {keep}"
     if outside:
         rows["files outside"] = "\n".join([f"{len(outside)} photos or masks lie outside the scene folder:", *outside])
     dense = reconstruction.dense

@@ -9,7 +9,7 @@ import tyro
 from amb3r_core.cli.screen import ProgressStyle, emit, json_line, print_line, print_table, watching
 from amb3r_core.cli.summary import summary_fields, summary_rows
 from amb3r_core.errors import OptionError
-from amb3r_core.options import ReconstructOptions
+from amb3r_core.options import DEFAULT_KEEP, Keep, ReconstructOptions
 
 if TYPE_CHECKING:
     from amb3r_core.jobs.write_scene import WrittenScene
@@ -69,7 +69,7 @@ def reconstruct(
             overwrite=overwrite,
             monitor=monitor,
         )
-    report(written, as_json=progress == "json")
+    report(written, keep=options.keep, as_json=progress == "json")
 
 
 def _check(inputs: list[Path], options: ReconstructOptions, progress: ProgressStyle) -> None:
@@ -110,8 +110,8 @@ def fusion_config(cloud: CloudOptions) -> "FusionConfig":
     return config
 
 
-def report(written: "WrittenScene", *, as_json: bool, more: dict[str, str] | None = None) -> None:
-    """Prints the summary of a written scene, with `more` lines of it."""
+def report(written: "WrittenScene", *, keep: Keep = DEFAULT_KEEP, as_json: bool, more: dict[str, str] | None = None) -> None:
+    """Prints the summary of a written scene, with `more` lines of it. keep: how much depth its cloud is made of."""
     from amb3r_core.compute.machine import peak_memory_mb
 
     if as_json:
@@ -124,7 +124,7 @@ def report(written: "WrittenScene", *, as_json: bool, more: dict[str, str] | Non
             **fields,
         )
         return
-    rows = summary_rows(written.reconstruction, written.n_points)
+    rows = summary_rows(written.reconstruction, written.n_points, keep=keep)
     rows["peak memory"] = f"{peak_memory_mb():,.0f} MB"
     rows.update(more or {})
     rows["scene"] = str(written.folder)

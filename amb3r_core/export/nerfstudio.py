@@ -1,8 +1,9 @@
-"""Nerfstudio dataset: transforms.json with depth, masks and seed points.
+"""Nerfstudio dataset: transforms.json with depth, its confidence, masks and seed points.
 
 Poses are camera-to-world with OpenGL camera axes; pixels count from the corner of the top-left pixel. Depth is 16-bit PNG in
 thousandths of the scene's unit (millimetres when metric), 0 = unknown, over the photo's whole area; Nerfstudio resizes it to
-the image. A scene that knows its up direction is turned z-up, and `applied_transform` says how.
+the image. Beside it, listed as `confidence_file_path`, stands its weight as 8-bit PNG: 0 = no depth, else 255 times the weight,
+at least 1. A scene that knows its up direction is turned z-up, and `applied_transform` says how.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ MAX_SEED_POINTS = 150_000
 DEPTH_STEPS_PER_UNIT = 1000
 """Nerfstudio's default `depth_unit_scale_factor` is 1e-3."""
 LARGEST_DEPTH_STEP = 65_535
+LARGEST_CONFIDENCE_STEP = 255
 SEED_FILE = "sparse_pc.ply"
 
 _SEED_DTYPE = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
@@ -43,15 +45,22 @@ def export_nerfstudio(reconstruction: Reconstruction, path: Path, points: SceneP
     world = z_up_from_world(reconstruction)
     images = place_images(reconstruction, path / "images")
     depths = write_depths(reconstruction, path, images)
+    confidences = write_confidences(reconstruction, path, images)
     masks = write_masks(reconstruction, path, images)
     points = points or ScenePoints(reconstruction)
     seed = seed_cloud(points.thinned(MAX_SEED_POINTS), world)
-    written = [path / "images" / image.name for image in images] + [path / name for name in (*depths, *masks)]
+    written = [path / "images" / image.name for image in images] + [path / name for name in (*depths, *confidences, *masks)]
     if len(seed):
         write_vertices(path / SEED_FILE, seed, comment_lines(reconstruction, "Nerfstudio world, see transforms.json"))
         written.append(path / SEED_FILE)
     document = transforms_dict(
-        reconstruction, images, world=world, depths=depths, masks=masks, seed_file=SEED_FILE if len(seed) else None
+        reconstruction,
+        images,
+        world=world,
+        depths=depths,
+        confidences=confidences,
+        masks=masks,
+        seed_file=SEED_FILE if len(seed) else None,
     )
     written.append(write_sidecar(path, reconstruction))
     write_json(path / "transforms.json", document)
@@ -71,12 +80,13 @@ def transforms_dict(
     *,
     world: Float64,
     depths: Sequence[str] = (),
+    confidences: Sequence[str] = (),
     masks: Sequence[str] = (),
     seed_file: str | None = None,
 ) -> dict[str, object]:
     """The content of transforms.json.
 
-    world (4, 4): from scene coordinates to the dataset's. depths, masks: one file per view, relative, or none at all.
+    world (4, 4): from scene coordinates to the dataset's. depths, confidences, masks: one relative file per view, or none at all.
     `applied_scale` is left out on purpose: Nerfstudio applies it to the points but not to the poses.
     """
     frames: list[dict[str, object]] = []
@@ -85,6 +95,8 @@ def transforms_dict(
         frame["transform_matrix"] = opencv_to_opengl(world @ view.cam_to_world).tolist()
         if depths:
             frame["depth_file_path"] = depths[index]
+        if confidences:
+            frame["confidence_file_path"] = confidences[index]
         if masks:
             frame["mask_path"] = masks[index]
         frames.append(frame)
@@ -93,8 +105,10 @@ def transforms_dict(
         document |= {"orientation_override": "none", "applied_transform": world[:3].tolist()}
     if seed_file is not None:
         document["ply_file_path"] = seed_file
-    view_names = [view.name for view in reconstruction.views]
-    return {**document, "amb3r": {**provenance_record(reconstruction), "view_names": view_names}, "frames": frames}
+    told = {**provenance_record(reconstruction), "view_names": [view.name for view in reconstruction.views]}
+    if confidences and reconstruction.dense is not None:
+        told["confidence_is_probability"] = reconstruction.dense.weight_is_probability
+    return {**document, "amb3r": told, "frames": frames}
 
 
 def camera_fields(camera: PinholeCamera) -> dict[str, object]:
@@ -125,6 +139,24 @@ def depth_steps(depth: Float32) -> NDArray[np.uint16]:
     """Depth (H, W) in thousandths of the unit; 0 where unknown, negative or beyond 65.535 units."""
     steps = np.rint(depth.astype(np.float64) * DEPTH_STEPS_PER_UNIT)
     return np.where((steps >= 0) & (steps <= LARGEST_DEPTH_STEP), steps, 0).astype(np.uint16)
+
+
+def write_confidences(reconstruction: Reconstruction, folder: Path, images: Sequence[PlacedImage]) -> list[str]:
+    """Writes the weight of each view's depth as 8-bit PNG into `confidence/`; names as `write_depths` gives them."""
+    dense = reconstruction.dense
+    if dense is None:
+        return []
+    names = _png_names("confidence", images)
+    for index, (name, view) in enumerate(zip(names, reconstruction.views, strict=True)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        known = depth_steps(np.asarray(dense.depth[index])[view.letterbox.slices]) > 0
+        write_png(folder / name, confidence_steps(dense.weight(index)[view.letterbox.slices], known))
+    return names
+
+
+def confidence_steps(weight: Float32, known: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Weights (H, W) in [0, 1) times 255; 0 where no depth is known, and only there."""
+    return np.where(known, np.clip(np.rint(weight * LARGEST_CONFIDENCE_STEP), 1, LARGEST_CONFIDENCE_STEP), 0).astype(np.uint8)
 
 
 def write_masks(reconstruction: Reconstruction, folder: Path, images: Sequence[PlacedImage]) -> list[str]:

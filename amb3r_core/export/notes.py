@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.trust import CLOUD, CUT
 
 SIDECAR_NAME = "amb3r.json"
 """The file beside formats that have no place for such notes; it also marks a folder as written by us."""
@@ -16,7 +17,7 @@ def unit_name(reconstruction: Reconstruction) -> str:
 
 
 def provenance_record(reconstruction: Reconstruction) -> dict[str, object]:
-    """Scale, weights and model of a scene as JSON values."""
+    """Scale, weights and model of a scene as JSON values. depth: what was cut of it (`scene.trust.Cut`), null for nothing."""
     scale, provenance = reconstruction.scale, reconstruction.provenance
     weights = provenance.weights
     return {
@@ -30,6 +31,7 @@ def provenance_record(reconstruction: Reconstruction) -> dict[str, object]:
         "weights": None if weights is None else weights.name,
         "weights_sha256": None if weights is None else weights.sha256,
         "weights_licence": weights_licence(reconstruction),
+        "depth": provenance.config.get(CUT),
         "notes": list(provenance.notes),
     }
 
@@ -50,9 +52,17 @@ def comment_lines(reconstruction: Reconstruction, frame: str = "OpenCV: x right,
         f"weights licence {weights_licence(reconstruction)}",
         f"axes {frame}",
     ]
+    if CUT in provenance.config:
+        lines.append(f"depth {json.dumps(provenance.config[CUT])}")
     if reconstruction.up_world is not None:
         lines.append("up " + " ".join(repr(value) for value in reconstruction.up_world))
     return [" ".join(line.encode("ascii", "backslashreplace").decode().split()) for line in lines]
+
+
+def cloud_lines(reconstruction: Reconstruction) -> list[str]:
+    """`comment_lines` of a cloud beside all the depth of its scene: of how much of that depth it is made, where that was told."""
+    told = reconstruction.provenance.config.get(CLOUD)
+    return [*comment_lines(reconstruction), *([] if told is None else [f"depth {json.dumps(told)}"])]
 
 
 def write_sidecar(folder: Path, reconstruction: Reconstruction, more: Mapping[str, object] | None = None) -> Path:

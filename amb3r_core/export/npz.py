@@ -1,6 +1,7 @@
 """Everything in one NPZ for scripts: maps, cameras, poses, names, scale. Conventions are those of the package.
 
-Keys: depth, confidence (N, H, W) float32 and rgb (N, H, W, 3) uint8 when the scene is dense; cam_to_world (N, 4, 4);
+Keys: depth, confidence (N, H, W) float32, rgb (N, H, W, 3) uint8 and weight_is_probability () bool, whether (c - 1) / c of a
+confidence c is the probability that the depth is right, when the scene is dense; cam_to_world (N, 4, 4);
 intrinsics (N, 3, 3) of the dense grid and intrinsics_original (N, 3, 3) of the original images, (0, 0) the centre of the
 top-left pixel; original_size (N, 2) width, height; letterbox (N, 4) x, y, width, height; names (N,); timestamps_s (N,), NaN where
 there is none; is_keyframe (N,); up_world (3,), NaN when unknown; scale_kind, scale_source, weights_licence, provenance (JSON).
@@ -46,5 +47,6 @@ def scene_arrays(reconstruction: Reconstruction) -> dict[str, NDArray[np.generic
     if dense is not None:
         cameras = [reconstruction.dense_camera(index).K for index in range(len(views))]
         arrays |= {"depth": dense.depth, "confidence": dense.confidence, "rgb": dense.rgb}
+        arrays["weight_is_probability"] = np.array(dense.weight_is_probability)
         arrays["intrinsics"] = np.array(cameras).reshape(-1, 3, 3)
     return arrays

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.export.file_copy import copy_file
-from amb3r_core.export.notes import comment_lines
+from amb3r_core.export.notes import cloud_lines
 from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.fusion import fuse
 from amb3r_core.scene.reconstruction import Dense, Reconstruction, View
+from amb3r_core.scene.trust import DEFAULT_KEEP, Keep, kept, with_cloud_of
 from amb3r_core.scene_folder.document import CONFIDENCE_FILE, DEPTH_FILE, POINTS_FILE, RGB_FILE, SCENE_FILE, is_inside, scene_text
 from amb3r_core.scene_folder.ply import write_cloud
 from amb3r_core.scene_folder.reader import count_points, load_cloud, load_scene
@@ -25,16 +27,25 @@ __all__ = ["SCENE_FILE", "count_points", "load_cloud", "load_scene", "save_scene
 
 
 def save_scene(
-    reconstruction: Reconstruction, folder: Path | str, cloud: PointCloud | None = None, *, overwrite: bool = False
+    reconstruction: Reconstruction,
+    folder: Path | str,
+    cloud: PointCloud | None = None,
+    *,
+    keep: Keep = DEFAULT_KEEP,
+    overwrite: bool = False,
 ) -> list[Path]:
-    """Writes the scene folder, whole or not at all; the written files.
+    """Writes the scene folder with all depth, whole or not at all; the written files.
 
-    cloud: the fused points when they are at hand, else they are fused here. Photos and masks stay where they are and are named
-    by their paths; those inside a scene folder that is being overwritten are kept. Raises `InputError` when something is at
-    `folder` already (with `overwrite`: something that is not ours), `ResourceError` when the disk is full or read-only.
+    cloud: the fused points when they are at hand, else they are fused here, of the depth that `keep` leaves. Photos and masks
+    stay where they are and are named by their paths; those inside a scene folder that is being overwritten are kept. Raises
+    `InputError` when something is at `folder` already (with `overwrite`: something that is not ours) or nothing would be left of
+    the depth, `ResourceError` when the disk is full or read-only.
     """
     target = Path(os.path.abspath(folder))
     with staged_folder(target, overwrite=overwrite) as partial:
+        if cloud is None and reconstruction.dense is not None:
+            cloud = fuse(kept(reconstruction, keep))
+            reconstruction = with_cloud_of(reconstruction, keep)
         written = write_scene_folder(_carried_over(reconstruction, target, partial), partial, cloud)
     return [target / path.relative_to(partial) for path in written]
 
@@ -53,7 +64,7 @@ def write_scene_folder(reconstruction: Reconstruction, folder: Path, cloud: Poin
     if points.are_known:
         cloud = points.cloud
         n_points = len(cloud)
-        write_cloud(folder / POINTS_FILE, cloud, comment_lines(reconstruction))
+        write_cloud(folder / POINTS_FILE, cloud, cloud_lines(reconstruction))
         written.append(folder / POINTS_FILE)
     (folder / SCENE_FILE).write_text(scene_text(reconstruction, folder, n_points), encoding="utf-8")
     return [*written, folder / SCENE_FILE]

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from amb3r_core.errors import InputError
 from amb3r_core.export.colmap import export_colmap, export_colmap_text
@@ -17,14 +18,18 @@ from amb3r_core.export.scene_dir import export_scene_folder
 from amb3r_core.export.tum import export_tum
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.trust import DEFAULT_KEEP, Keep, kept, with_cloud_of
 from amb3r_core.storage.staging import staged_file, staged_folder
+
+Depth = Literal["kept", "all", "none"]
+"""Which depth a format holds: what the user's choice keeps, all of it with its weights, or none."""
 
 
 class Exporter(Protocol):
     """Writes a scene in one format.
 
     default_name: what its output is usually called; is_folder: whether that is a folder. extra: the optional dependency group
-    it needs, "" for none.
+    it needs, "" for none. depth: which depth it is given.
     """
 
     @property
@@ -39,8 +44,11 @@ class Exporter(Protocol):
     @property
     def extra(self) -> str: ...
 
+    @property
+    def depth(self) -> Depth: ...
+
     def __call__(self, reconstruction: Reconstruction, path: Path, /, points: ScenePoints | None = None) -> list[Path]:
-        """Writes to `path` and returns the written files. points: the scene's, when other exports share them."""
+        """Writes to `path` and returns the written files. points: of the kept depth, when other exports share them."""
         ...
 
 
@@ -59,6 +67,7 @@ class Format:
     write: Writer
     is_folder: bool = False
     extra: str = ""
+    depth: Depth = "kept"
 
     def __call__(self, reconstruction: Reconstruction, path: Path, /, points: ScenePoints | None = None) -> list[Path]:
         return self.write(reconstruction, path, points)
@@ -70,10 +79,10 @@ EXPORTERS: Mapping[str, Exporter] = {
     "colmap": Format("COLMAP model, binary, with multi-view tracks and images", "colmap", export_colmap, is_folder=True),
     "colmap-text": Format("COLMAP model as text, with tracks and images", "colmap-text", export_colmap_text, is_folder=True),
     "nerfstudio": Format("dataset with depth, masks and seed points", "nerfstudio", export_nerfstudio, is_folder=True),
-    "tum": Format("camera trajectory as text", "trajectory.txt", export_tum),
+    "tum": Format("camera trajectory as text", "trajectory.txt", export_tum, depth="none"),
     "splat": Format("3D Gaussians to look at or to start training from, INRIA PLY", "splat.ply", export_gaussians),
     "npz": Format("all arrays in one NumPy file", "scene.npz", export_npz),
-    "scene": Format("our own scene folder", "scene", export_scene_folder, is_folder=True),
+    "scene": Format("our own scene folder", "scene", export_scene_folder, is_folder=True, depth="all"),
 }
 
 
@@ -86,27 +95,55 @@ def find_exporters(names: Sequence[str]) -> dict[str, Exporter]:
     return {name: EXPORTERS[name] for name in names}
 
 
+def depth_for(exporter: Exporter, reconstruction: Reconstruction, cut: Reconstruction) -> Reconstruction:
+    """Which of the two an exporter is given. cut: the scene with the depth alone that the user's choice keeps."""
+    return cut if exporter.depth == "kept" else reconstruction
+
+
 def export_scene(
     reconstruction: Reconstruction,
     path: Path | str,
     format: str,
     *,
+    keep: Keep = DEFAULT_KEEP,
     cloud: PointCloud | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Writes the scene to `path` in one of the formats of `EXPORTERS`; the written files.
 
-    The output appears whole or not at all. cloud: the fused points when they are at hand, else they are fused here. Raises
-    `InputError` for an unknown format or an output that exists, `ResourceError` when the disk is full or read-only.
+    The output appears whole or not at all. keep: how much depth it is made of; our own scene folder holds all. cloud: the fused
+    points when they are at hand, else they are fused here, of what is kept. Raises `InputError` for an unknown format, an output
+    that exists and a scene of which nothing is kept, `ResourceError` when the disk is full or read-only.
     """
-    return export_points(ScenePoints(reconstruction, cloud), path, format, overwrite=overwrite)
+    return SceneExports(reconstruction, keep, cloud).write(path, format, overwrite=overwrite)
 
 
-def export_points(points: ScenePoints, path: Path | str, format: str, *, overwrite: bool = False) -> list[Path]:
-    """`export_scene` for a scene that is exported several times: what the formats have in common is made once."""
-    exporter = find_exporters([format])[format]
-    target = Path(path)
-    stage = staged_folder if exporter.is_folder else staged_file
-    with stage(target, overwrite=overwrite) as partial:
-        written = exporter(points.reconstruction, partial, points)
-    return [target / file.relative_to(partial) if exporter.is_folder else target for file in written]
+class SceneExports:
+    """Exports of one scene in several formats: the cut by `keep`, the points and what else they share is made once.
+
+    cloud: the fused points of what is kept, when they are at hand.
+    """
+
+    def __init__(self, reconstruction: Reconstruction, keep: Keep = DEFAULT_KEEP, cloud: PointCloud | None = None) -> None:
+        self._whole = reconstruction
+        self._keep: Keep = keep
+        self._cloud = cloud
+
+    def write(self, path: Path | str, format: str, *, overwrite: bool = False) -> list[Path]:
+        """Writes one format, as `export_scene` does; the written files."""
+        exporter = find_exporters([format])[format]
+        target = Path(path)
+        stage = staged_folder if exporter.is_folder else staged_file
+        with stage(target, overwrite=overwrite) as partial:
+            written = self._write(exporter, partial)
+        return [target / file.relative_to(partial) if exporter.is_folder else target for file in written]
+
+    def _write(self, exporter: Exporter, path: Path) -> list[Path]:
+        if exporter.depth == "none":  # cameras are written of a scene too of which nothing is kept
+            return exporter(self._whole, path)
+        whole = with_cloud_of(self._whole, self._keep) if exporter.depth == "all" else self._whole
+        return exporter(depth_for(exporter, whole, self._points.reconstruction), path, self._points)
+
+    @cached_property
+    def _points(self) -> ScenePoints:
+        return ScenePoints(kept(self._whole, self._keep), self._cloud)

@@ -122,6 +122,7 @@ def _of_the_work(options: ReconstructOptions) -> ReconstructOptions:
         scale_from=end.scale_from,
         poses_in_metres=end.poses_in_metres,
         images=end.images,
+        keep=end.keep,
         executor=end.executor,
         workers=end.workers,
         resume=end.resume,

@@ -112,6 +112,8 @@ class Prediction:
     """What the user should know."""
     details: Mapping[str, object] = field(default_factory=dict[str, object])
     """JSON values for the provenance."""
+    weight_is_probability: bool = False
+    """Whether the weight of a depth is the probability that it is right, see `Dense.weight_is_probability`."""
 
     def __post_init__(self) -> None:
         n, height, width = self.depth.shape

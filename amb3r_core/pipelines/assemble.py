@@ -49,6 +49,7 @@ def _dense(batch: ImageBatch, prediction: Prediction, chosen: Tensor) -> Dense:
         depth=float32_array(prediction.depth.cpu()[chosen]),
         confidence=float32_array(prediction.confidence.cpu()[chosen]),
         rgb=grid_rgb(batch, prediction, chosen),
+        weight_is_probability=prediction.weight_is_probability,
     )
 
 

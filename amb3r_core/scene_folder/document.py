@@ -71,7 +71,12 @@ def record_of(reconstruction: Reconstruction, folder: Path, n_points: int | None
         dense=None
         if dense is None
         else DenseRecord(
-            depth=DEPTH_FILE, confidence=CONFIDENCE_FILE, rgb=RGB_FILE, width=int(dense.width), height=int(dense.height)
+            depth=DEPTH_FILE,
+            confidence=CONFIDENCE_FILE,
+            rgb=RGB_FILE,
+            width=int(dense.width),
+            height=int(dense.height),
+            weight_is_probability=bool(dense.weight_is_probability),
         ),
         points=None if n_points is None else PointsRecord(file=POINTS_FILE, count=n_points, has_confidence=True),
         video=None

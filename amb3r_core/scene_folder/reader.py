@@ -143,6 +143,7 @@ def _open_maps(dense: DenseRecord, n_views: int, folder: Path) -> Dense:
         depth=_open_map(depth, np.float32, shape, "depth"),
         confidence=_open_map(confidence, np.float32, shape, "confidence"),
         rgb=_open_map(rgb, np.uint8, (*shape, 3), "rgb"),
+        weight_is_probability=dense.weight_is_probability,
     )
 
 

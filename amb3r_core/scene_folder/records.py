@@ -152,6 +152,8 @@ class DenseRecord:
     rgb: StoredPath
     width: Size
     height: Size
+    weight_is_probability: bool = False
+    """Whether the weight (c - 1) / c of a confidence c is the probability that the depth is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

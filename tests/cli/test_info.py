@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from amb3r_core.cli.main import run
-from amb3r_core.export.scene_dir import save_scene
-from tests.fakes import rich_scene
+from amb3r_core.export.scene_dir import count_points, save_scene
+from amb3r_core.scene.trust import LEAST_WEIGHT
+from tests.fakes import calibrated, fake_room, rich_scene
 
 
 @pytest.fixture
@@ -37,3 +39,39 @@ def test_convert_takes_no_file_that_is_no_image(strange: Path, form: str, capsys
     assert run(["convert", str(strange), "--to", form]) == 1
     assert f"view 'photo_000.png': {strange.parent / 'secret'} is not an image" in " ".join(capsys.readouterr().err.split())
     assert not (strange / form).exists()
+
+
+def test_info_and_convert_say_how_much_depth_is_trusted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = calibrated(fake_room(3, 40, 30).reconstruction)
+    save_scene(scene, tmp_path / "scene")
+    assert run(["info", str(tmp_path / "scene")]) == 0
+    said = one_line(capsys)
+    assert "40% of the pixels trusted, 60% unknown (80% with --keep most, 100% with --keep all)" in said
+    assert f"{count_points(tmp_path / 'scene'):,}, made with --keep trusted" in said
+    assert run(["info", str(tmp_path / "scene"), "--json"]) == 0
+    shares = {"weight_is_probability": True, "trusted": 0.4, "most": 0.8, "all": 1.0}
+    assert json.loads(capsys.readouterr().out)["depth"] == shares
+    assert run(["convert", str(tmp_path / "scene"), "--to", "npz", "--keep", "most"]) == 0
+    assert "80% of the pixels used with --keep most, 20% unknown (40% with --keep trusted" in one_line(capsys)
+    with np.load(tmp_path / "scene" / "scene.npz") as arrays:
+        assert (arrays["depth"] > 0).mean() == pytest.approx(0.8)
+
+
+def test_info_says_where_weights_are_no_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_scene(fake_room(2, 20, 16).reconstruction, tmp_path / "scene")
+    assert run(["info", str(tmp_path / "scene")]) == 0
+    assert "100% of the pixels, 0% unknown (all is used: this model's weights are no probabilities)" in one_line(capsys)
+
+
+def test_a_scene_without_trusted_depth_is_an_error_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = calibrated(fake_room(2, 20, 16).reconstruction)
+    assert scene.dense is not None
+    scene.dense.confidence[:] = 1.001
+    save_scene(scene, tmp_path / "scene", keep="all")
+    assert run(["convert", str(tmp_path / "scene"), "--to", "ply"]) == 1
+    assert one_line(capsys, "err").endswith(f"has a weight of {LEAST_WEIGHT['trusted']:g} or more: use --keep most or --keep all")
+    assert run(["convert", str(tmp_path / "scene"), "--to", "ply", "--keep", "all"]) == 0
+
+
+def one_line(capsys: pytest.CaptureFixture[str], stream: str = "out") -> str:
+    return " ".join(getattr(capsys.readouterr(), stream).split())

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amb3r_core.cli.main import run as run_here
+from amb3r_core.scene import trust
 from tests.cli.conftest import amb3r, command, environment
 from tests.storage.mounts import bind_mount, small_disk
 
@@ -180,3 +182,23 @@ def test_a_full_disk_costs_nothing_but_the_wait(size_kb: int, photos: Path, clea
         assert_same(disk / "scene", clean)
         shutil.rmtree(disk / "scene")
         assert set(os.listdir(disk)) <= {"fill"}
+
+
+def test_where_nothing_is_trusted_the_work_stays_for_a_looser_choice(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trust, "LEAST_WEIGHT", {"trusted": 0.999999, "most": 0.999998, "all": 0.0})
+    words = ["reconstruct", str(photos), "-o", str(tmp_path / "scene"), *QUICK[:-1], "json"]
+    assert run_here(words) == 1
+    said = capsys.readouterr()
+    assert "no depth of this scene is trusted" in said.err
+    assert "use --keep most or --keep all" in said.err
+    assert not (tmp_path / "scene").exists()
+    assert "dense" in stages_of(said.out)
+    assert run_here([*words, "--keep", "all"]) == 0
+    assert "dense" not in stages_of(capsys.readouterr().out)
+    assert (tmp_path / "scene" / "scene.amb3r").is_file()
+
+
+def stages_of(output: str) -> set[str]:
+    return {json.loads(line).get("stage", "") for line in output.splitlines()}

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amb3r_core.export.scene_dir import load_scene
+from amb3r_core.export.scene_dir import load_cloud, load_scene
+from amb3r_core.scene.confidence import confidence_of_weight
+from amb3r_core.scene.trust import LEAST_WEIGHT, cut_of, kept
 from tests.cli.conftest import amb3r, command, environment
 
 pytestmark = pytest.mark.slow
@@ -66,6 +68,30 @@ def test_the_same_input_gives_the_same_bytes(scene: tuple[Path, object], photos:
     assert done.returncode == 0, done.stderr
     for name in ("dense/depth.npy", "dense/confidence.npy", "points.ply"):
         assert (tmp_path / "again" / name).read_bytes() == (scene[0] / name).read_bytes(), name
+
+
+def test_the_scene_holds_all_depth_and_the_exports_what_is_kept(
+    scene: tuple[Path, subprocess.CompletedProcess[str]], photos: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "scene"
+    words = ("-o", output, "--model", "colmap", "--keep", "most", "--export", "npz,tum", "--progress", "none")
+    done = amb3r("reconstruct", photos, *words)
+    assert done.returncode == 0, done.stderr
+    assert "of the pixels used with --keep most" in " ".join(done.stdout.split())
+    for name in ("dense/depth.npy", "dense/confidence.npy"):
+        assert (output / name).read_bytes() == (scene[0] / name).read_bytes(), name
+    whole = load_scene(output)
+    cut = kept(whole, "most").dense
+    assert cut is not None
+    with np.load(output / "scene.npz") as arrays:
+        np.testing.assert_array_equal(arrays["depth"], cut.depth)
+        np.testing.assert_array_equal(arrays["confidence"], cut.confidence)
+    cloud = load_cloud(output)
+    assert cloud is not None
+    assert (cloud.confidence >= confidence_of_weight(LEAST_WEIGHT["most"]) * 0.999).all()
+    shares = json.loads(scene[1].stdout.splitlines()[-1])["depth"]
+    assert shares["weight_is_probability"]
+    assert shares["most"] == cut_of(whole, "most").kept
 
 
 def test_nothing_is_left_in_the_temporary_folder(photos: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A prediction becomes a scene whose views know their cameras, and the lenses that bent their photos."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -66,3 +68,10 @@ def test_a_model_that_tells_no_lenses_sees_straight_photos(batch: ImageBatch) ->
 def test_a_lens_for_each_view_is_needed(batch: ImageBatch) -> None:
     with pytest.raises(ValueError, match="1 lenses for 3 views"):
         predicted(batch, (BENT,))
+
+
+def test_a_scene_knows_whether_its_weights_are_probabilities(batch: ImageBatch) -> None:
+    for is_calibrated in (False, True):
+        scene = scene_of(batch, replace(predicted(batch), weight_is_probability=is_calibrated))
+        assert scene.dense is not None
+        assert scene.dense.weight_is_probability is is_calibrated

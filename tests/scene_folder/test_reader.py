@@ -96,6 +96,16 @@ def test_the_lens_of_a_photo_stands_in_the_scene_beside_its_straight_camera(tmp_
     assert [view.lens for view in load_scene(tmp_path / "scene").views] == [view.lens for view in scene.views]
 
 
+def test_a_scene_says_whether_its_weights_are_probabilities_and_an_old_one_says_no(tmp_path: Path):
+    scene = rich_scene()
+    save_scene(replace(scene, dense=replace(scene.dense, weight_is_probability=True)), tmp_path / "new")
+    save_scene(scene, tmp_path / "plain")
+    assert load_scene(tmp_path / "new").dense.weight_is_probability is True
+    assert load_scene(tmp_path / "plain").dense.weight_is_probability is False
+    assert load_scene(SCENE_V1).dense.weight_is_probability is False
+    assert "weight_is_probability" not in (tmp_path / "plain" / "scene.amb3r").read_text()
+
+
 def test_a_lens_of_a_later_day_is_passed_over(tmp_path: Path):
     save_scene(rich_scene(), tmp_path / "scene")
     file = tmp_path / "scene" / "scene.amb3r"
@@ -196,6 +206,7 @@ def change(folder: Path, path: str, value: object) -> None:
         ("dense.depth", "/etc/hostname", r"dense\.depth: /etc/hostname leaves the scene folder"),
         ("dense.depth", "scene.amb3r", r"dense\.depth: scene.amb3r is no array"),
         ("dense.depth", "dense/rgb.npy", r"dense\.depth: rgb.npy is uint8 .* wanted float32"),
+        ("dense.weight_is_probability", "yes", r"dense\.weight_is_probability: is text, wanted true or false"),
         ("dense.width", 65, r"dense\.depth: depth.npy is float32 \(3, 48, 64\), wanted float32 \(3, 48, 65\)"),
         ("points.count", 7, r"points\.count: is 7, but points.ply holds \d+"),
         ("points.file", "gone.ply", r"points\.file: the file gone.ply is missing"),

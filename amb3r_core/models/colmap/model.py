@@ -168,6 +168,7 @@ def _prediction(
         lenses=tuple(view.camera.lens for view in sparse.views),
         notes=sparse.notes,
         details=_details(sparse),
+        weight_is_probability=True,
     )
 
 

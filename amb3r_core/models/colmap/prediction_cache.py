@@ -34,6 +34,7 @@ def load_prediction(folder: Path) -> Prediction | None:
             lenses=tuple(Lens(model=model, coefficients=tuple(values)) for model, values in json.loads(str(kept["lenses"]))),
             notes=tuple(json.loads(str(kept["notes"]))),
             details=json.loads(str(kept["details"])),
+            weight_is_probability="weight_is_probability" in kept and bool(kept["weight_is_probability"]),
         )
 
 
@@ -51,6 +52,7 @@ def keep_prediction(folder: Path, prediction: Prediction) -> None:
             lenses=np.array(json.dumps([(lens.model, lens.coefficients) for lens in prediction.lenses])),
             notes=np.array(json.dumps(prediction.notes)),
             details=np.array(json.dumps(dict(prediction.details))),
+            weight_is_probability=np.array(prediction.weight_is_probability),
         )
     for path in folder.iterdir():
         if path.is_dir():

@@ -119,6 +119,7 @@ def blended(draft: Window, refined: Window) -> Window:
         intrinsics=(1.0 - along) * draft.intrinsics + along * refined.intrinsics,
         registered=draft.registered & refined.registered,
         in_map_frame=draft.in_map_frame and refined.in_map_frame,
+        weight_is_probability=draft.weight_is_probability and refined.weight_is_probability,
     )
 
 

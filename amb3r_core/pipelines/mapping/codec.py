@@ -145,6 +145,7 @@ def _pairs(array: NDArray[np.generic]) -> list[tuple[float, float]]:
 
 
 _CODERS: dict[object, _Coder] = {
+    bool: _Coder(lambda value: np.array(value, dtype=np.bool_), lambda array: bool(array.item())),
     int: _Coder(lambda value: np.array(value, dtype=np.int64), lambda array: int(array.item())),
     float: _Coder(lambda value: np.array(value, dtype=np.float64), lambda array: float(array.item())),
     str: _Coder(lambda value: _names_to_bytes([value]), lambda array: _names_of_bytes(array)[0]),

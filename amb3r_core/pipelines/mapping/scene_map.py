@@ -45,6 +45,7 @@ class MapRecord:
     first_scale: float
     metres: list[tuple[float, float]]
     slots: NDArray[np.int8]
+    weight_is_probability: bool
 
 
 class SceneMap:
@@ -60,6 +61,8 @@ class SceneMap:
         """Map units per local unit of the first window."""
         self.metres: list[tuple[float, float]] = []
         """(metres per map unit, weight) of each window that knows metres."""
+        self.weight_is_probability = True
+        """Whether the weights of all windows so far are probabilities."""
 
     def is_placed(self, frame: int) -> bool:
         """Whether the map holds this frame."""
@@ -119,6 +122,7 @@ class SceneMap:
         rows = [row for row in aligned.rows(frames) if aligned.registered[row]]
         for row in rows:
             self._fuse_frame(aligned, row)
+        self.weight_is_probability &= aligned.weight_is_probability or not rows
         weight = float(aligned.frame_weight.sum())
         if aligned.metres_per_unit is not None:
             self.metres.append((aligned.metres_per_unit, weight))
@@ -170,13 +174,18 @@ class SceneMap:
         """Everything but the dense maps, as it is now, for the journal."""
         n = int(np.flatnonzero(self._table.counts).max(initial=-1)) + 1
         return MapRecord(
-            table=self._table.select(range(n)), first_scale=self.first_scale, metres=list(self.metres), slots=self._store.slots()
+            table=self._table.select(range(n)),
+            first_scale=self.first_scale,
+            metres=list(self.metres),
+            slots=self._store.slots(),
+            weight_is_probability=self.weight_is_probability,
         )
 
     def restore(self, record: MapRecord) -> None:
         """Takes up a state of `record`."""
         self._table = record.table.append(FrameTable.blank(START_SIZE))
         self.first_scale, self.metres = record.first_scale, list(record.metres)
+        self.weight_is_probability = record.weight_is_probability
         self.committed(record)
 
     def committed(self, record: MapRecord) -> None:

@@ -179,6 +179,7 @@ def _dense(scene: SceneMap, store: FrameStore, placed: Sequence[int], factor: fl
         depth=np.asarray(depth.mapped(len(placed)), dtype=np.float32),
         confidence=np.asarray(confidence.mapped(len(placed)), dtype=np.float32),
         rgb=np.asarray(rgb.mapped(len(placed)), dtype=np.uint8),
+        weight_is_probability=scene.weight_is_probability,
     )
 
 

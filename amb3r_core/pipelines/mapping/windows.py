@@ -94,6 +94,8 @@ class Window:
     """1 when the local unit is the metre, None when it is relative."""
     in_map_frame: bool = False
     """Whether the model kept to the map's poses that it was given, so that local frame and unit are the map's."""
+    weight_is_probability: bool = False
+    """Whether the weight of a depth is the probability that it is right."""
 
     def __post_init__(self) -> None:
         _check_views(self.views, len(self.depth), len(self.weight), len(self.cam_to_world), len(self.registered))
@@ -210,6 +212,7 @@ def to_window(prediction: Prediction, window: WindowInput) -> Window:
         raw_confidence=confidence.mean(axis=(1, 2), dtype=np.float64),
         metres_per_unit=1.0 if is_metric else None,
         in_map_frame=in_map_frame,
+        weight_is_probability=prediction.weight_is_probability,
     )
 
 

@@ -11,21 +11,26 @@ import bpy
 import numpy as np
 
 from . import build_backgrounds, nodes, tags
+from .core import Dense, Keep, kept_depth
 from .opened_scene import OpenedScene
 from .relief import Relief, relief_of_depth
 from .scene_tree import DEPTH, SceneTree
 
 
 def build_reliefs(
-    tree: SceneTree, scene: OpenedScene, depth: np.ndarray, indices: Iterable[int], factor: float, step: int = 1
+    tree: SceneTree, scene: OpenedScene, dense: Dense, indices: Iterable[int], factor: float, *, keep: Keep, step: int = 1
 ) -> int:
-    """Makes or renews the reliefs of these views; how many have any surface. factor: for lengths."""
+    """Makes or renews the reliefs of these views, of the depth that `keep` leaves; how many have any surface.
+
+    A view that has none loses the relief it had. factor: for lengths.
+    """
     old = {thing.get(tags.VIEW_NAME): thing for thing in tree.objects(tags.RELIEF)}
     made = 0
     for index in indices:
         view = scene.views[index]
-        relief = relief_of_depth(depth[index], view.camera, view.letterbox, view.cam_to_world, step)
+        relief = relief_of_depth(kept_depth(dense, index, keep), view.camera, view.letterbox, view.cam_to_world, step)
         if not len(relief.quads):
+            tree.drop([old[view.name]] if view.name in old else [])
             continue
         made += 1
         name = f"{Path(view.name).stem} Depth"

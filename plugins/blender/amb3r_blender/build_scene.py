@@ -40,7 +40,7 @@ def import_scene(context: bpy.types.Context, path: Path, choices: ImportChoices)
     scene = open_scene(path)
     points = scene.stored.points_path
     table = PointsTable(points, choices.max_points) if choices.points and points is not None else None
-    depth = scene.open_dense().depth if choices.relief else None
+    dense = scene.open_dense() if choices.relief else None
     tree = find_tree(scene.path) if choices.replace else None
     made = Imported(tree or new_tree(context, scene), scene)
     if tree is None:
@@ -51,8 +51,10 @@ def import_scene(context: bpy.types.Context, path: Path, choices: ImportChoices)
     _build_views(made, choices, timeline, factor)
     _build_path(made, choices, timeline, factor)
     _build_points(context, made, table, choices, factor)
-    if depth is not None:
-        build_relief.build_reliefs(made.tree, scene, depth, range(len(scene.views)), factor)
+    if dense is not None:
+        n_made = build_relief.build_reliefs(made.tree, scene, dense, range(len(scene.views)), factor, keep=choices.keep)
+        if n_made < len(scene.views):
+            made.notes.append(f"{len(scene.views) - n_made} views have no depth to make a relief of (Depth: {choices.keep})")
     _set_up_scene(context, made, choices, timeline)
     return made
 

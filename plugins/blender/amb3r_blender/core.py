@@ -18,15 +18,18 @@ from amb3r_core.scene.conventions import (
 )
 from amb3r_core.scene.geometry import transform_points
 from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View, WeightsInfo
+from amb3r_core.scene.trust import DEFAULT_KEEP, Keep, kept_depth
 from amb3r_core.scene_folder.document import scene_text, stored_path
 from amb3r_core.scene_folder.ply import map_vertices
 from amb3r_core.scene_folder.reader import StoredScene, read_scene
 
 __all__ = [
     "CORNER_MINUS_CENTER",
+    "DEFAULT_KEEP",
     "Amb3rError",
     "Dense",
     "FormatError",
+    "Keep",
     "Letterbox",
     "PinholeCamera",
     "Provenance",
@@ -36,6 +39,7 @@ __all__ = [
     "View",
     "WeightsInfo",
     "invert",
+    "kept_depth",
     "map_vertices",
     "mean_up_direction",
     "opencv_to_opengl",

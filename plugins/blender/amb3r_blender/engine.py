@@ -17,7 +17,7 @@ TOOL_FOLDERS = (".local/bin", ".local/share/uv/tools/amb3r/bin", ".local/pipx/ve
 CONDA_FOLDERS = ("miniconda3", "anaconda3", "miniforge3", "mambaforge")
 OPTIONS_IN_THE_PANEL = {
     "model", "device", "long_side", "max_frames", "fps", "masks", "intrinsics", "poses", "order", "scale_from", "skip_bad",
-    "resume",
+    "resume", "keep",
 }  # fmt: skip
 """Options of the engine, by the name it gives them, that the panel or the preferences set; all others go through `extra`."""
 QUALITY_SIDES = {"DRAFT": 320, "STANDARD": None, "HIGH": 1024}
@@ -65,6 +65,8 @@ class RunRequest:
     """`video` or `unordered`."""
     scale_from: str = ""
     """`PHOTO_A,PHOTO_B,METRES`, a poses file in metres, `gps` or `none`."""
+    keep: str = "trusted"
+    """How much depth the points are made of."""
     skip_bad: bool = False
     """Leave unreadable files out instead of stopping."""
     resume: bool = True
@@ -124,6 +126,7 @@ def reconstruct_command(engine: Sequence[str], request: RunRequest) -> list[str]
     }
     for flag, text in texts.items():
         command += [flag, text] if text else []
+    command += [] if request.keep == "trusted" else ["--keep", request.keep]  # engines of before have no such option
     command += ["--skip-bad"] if request.skip_bad else []
     command += [] if request.resume else ["--no-resume"]
     return [*command, *_split(request.extra)]

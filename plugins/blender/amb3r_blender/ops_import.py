@@ -12,9 +12,9 @@ from bpy_extras.io_utils import ImportHelper
 
 from . import build_relief, nodes, tags
 from .build_scene import import_scene
-from .core import Amb3rError
+from .core import DEFAULT_KEEP, Amb3rError
 from .opened_scene import open_scene
-from .props import ImportOptions, choices_of, draw_options
+from .props import KEEP_ITEMS, ImportOptions, choices_of, draw_options
 from .run import summary
 from .runtime import RUNTIME
 from .scene_tree import MESHES, SceneTree, active_tree, root_of
@@ -111,6 +111,7 @@ class AMB3R_OT_depth_relief(bpy.types.Operator):
     scope: EnumProperty(
         name="Views", items=(("SELECTED", "Selected", "The selected cameras"), ("ALL", "All", "Every view")), default="SELECTED"
     )
+    keep: EnumProperty(name="Depth", items=KEEP_ITEMS, default=DEFAULT_KEEP, description="How much depth to make them of")
     step: IntProperty(name="Step", default=1, min=1, soft_max=16, description="Take every so many depth pixels")
 
     @classmethod
@@ -127,15 +128,15 @@ class AMB3R_OT_depth_relief(bpy.types.Operator):
             return {"CANCELLED"}
         try:
             scene = open_scene(Path(tree.root[tags.SCENE]))
-            depth = scene.open_dense().depth
+            dense = scene.open_dense()
         except (Amb3rError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         names = {thing[tags.VIEW_NAME] for thing in wanted}
         indices = [index for index, view in enumerate(scene.views) if view.name in names]
         factor = float(tree.root.get(tags.SCALE_FACTOR, 1.0))
-        made = build_relief.build_reliefs(tree, scene, depth, indices, factor, self.step)
-        self.report({"INFO"}, f"{made} of {len(indices)} views have depth")
+        made = build_relief.build_reliefs(tree, scene, dense, indices, factor, keep=self.keep, step=self.step)
+        self.report({"INFO"} if made else {"ERROR"}, f"{made} of {len(indices)} views have depth (Depth: {self.keep})")
         return {"FINISHED"} if made else {"CANCELLED"}
 
 

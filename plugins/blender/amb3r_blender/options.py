@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from .core import DEFAULT_KEEP, Keep
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportChoices:
@@ -17,6 +19,8 @@ class ImportChoices:
     point_radius: float = 0.0
     viewport_share: float = 1.0
     relief: bool = False
+    keep: Keep = DEFAULT_KEEP
+    """How much depth the reliefs are made of."""
     up_axis: str = "AUTO"
     scale: float = 1.0
     timeline: str = "TIME"

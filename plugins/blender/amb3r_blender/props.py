@@ -7,6 +7,7 @@
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
+from .core import DEFAULT_KEEP
 from .options import ImportChoices
 
 CAMERAS = (
@@ -43,6 +44,11 @@ QUALITIES = (
     ("STANDARD", "Standard", "The model's own size of depth maps"),
     ("HIGH", "High", "Large depth maps, slow, needs much memory"),
 )
+KEEP_ITEMS = (
+    ("trusted", "Trusted", "Depth that is nearly surely right; the rest is left open"),
+    ("most", "Most", "Depth that is rather right than wrong"),
+    ("all", "All", "Every answer, right or wrong"),
+)
 ORDERS = (
     ("AUTO", "Automatic", "As names, times and pictures tell"),
     ("VIDEO", "Video", "The photos follow each other like frames of a video"),
@@ -75,6 +81,10 @@ class ImportOptions:
         name="Viewport Share", default=1.0, min=0.0, max=1.0, description="Share of the points that 3D views show"
     )
     relief: BoolProperty(name="Depth Reliefs", default=False, description="Make a textured mesh of every view's depth map")
+    keep: EnumProperty(
+        name="Depth", items=KEEP_ITEMS, default=DEFAULT_KEEP,
+        description="How much depth the reliefs, and the points of a new reconstruction, are made of",
+    )  # fmt: skip
     up_axis: EnumProperty(name="Up", items=UP_AXES, default="AUTO", description="How to stand a new scene upright")
     scale: FloatProperty(name="Scale", default=1.0, min=1e-6, soft_max=1000.0, description="Scale of the root of a new scene")
     timeline: EnumProperty(name="Timeline", items=TIMELINES, default="TIME", description="Where a video's views stand in time")
@@ -117,7 +127,7 @@ def draw_options(layout: bpy.types.UILayout, options: ImportOptions) -> None:
     layout.use_property_split, layout.use_property_decorate = True, False
     groups = {
         "Cameras": ("cameras", "backgrounds", "background_alpha", "camera_size", "timeline"),
-        "Points": ("points", "max_points", "min_weight", "point_radius", "viewport_share", "relief"),
+        "Points": ("points", "max_points", "min_weight", "point_radius", "viewport_share", "relief", "keep"),
         "Scene": ("up_axis", "scale", "match_colors", "material_preview", "set_render", "set_timeline", "replace"),
     }
     for heading, names in groups.items():

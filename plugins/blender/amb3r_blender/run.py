@@ -64,6 +64,7 @@ def start_job(context: bpy.types.Context) -> Job:
             poses=bpy.path.abspath(settings.poses),
             order="" if settings.order == "AUTO" else settings.order.lower(),
             scale_from=bpy.path.abspath(settings.scale_from),
+            keep=settings.keep,
             skip_bad=settings.skip_bad,
             resume=settings.resume,
             extra=f"{chosen.extra_arguments} {settings.more_options}".strip(),

@@ -96,7 +96,7 @@ class AMB3R_PT_views(_ScenePanel, bpy.types.Panel):
         layout.operator("amb3r.view_camera", icon="OUTLINER_OB_CAMERA")
         if camera is not None and camera.type == "CAMERA" and len(camera.data.background_images):
             layout.prop(camera.data.background_images[0], "alpha", text="Photo Opacity", slider=True)
-        layout.operator("amb3r.depth_relief", icon="MESH_GRID")
+        layout.operator("amb3r.depth_relief", icon="MESH_GRID").keep = context.scene.amb3r.keep
         layout.operator("amb3r.import_mesh", icon="MESH_DATA")
         layout.operator("amb3r.render_views", icon="RENDER_STILL")
 

@@ -24,6 +24,8 @@ LEAST_AGREEMENT = 0.5
 LEAST_VISIBLE = 0.9
 """Share of the seed points that some frame must have in view."""
 MOST_POINTS = 20_000
+FILE_KEYS = ("file_path", "depth_file_path", "confidence_file_path", "mask_path")
+"""Of a frame."""
 METRES_PER_STEP = 1e-3
 INTRINSIC_KEYS = ("fl_x", "fl_y", "cx", "cy", "w", "h")
 
@@ -132,9 +134,7 @@ def _parse_without_splits(config: Any, folder: Path, document: Document) -> Any:
     import tempfile
 
     plain = {key: value for key, value in document.values.items() if not key.endswith("_filenames")}
-    plain |= {
-        "frames": [_with_absolute(frame, ("file_path", "mask_path", "depth_file_path"), folder) for frame in document.frames]
-    }
+    plain |= {"frames": [_with_absolute(frame, FILE_KEYS, folder) for frame in document.frames]}
     plain = _with_absolute(plain, ("ply_file_path",), folder)
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "transforms.json").write_text(json.dumps(plain))
@@ -154,7 +154,7 @@ def _files(folder: Path, document: Document) -> Result:
         count = sum(key in frame for frame in frames)
         if count not in (0, len(frames)):
             return Result("files", "fail", f"{key} is on {count} of {len(frames)} frames: Nerfstudio wants all or none")
-    named = [frame[key] for frame in frames for key in ("file_path", "depth_file_path", "mask_path") if key in frame]
+    named = [frame[key] for frame in frames for key in FILE_KEYS if key in frame]
     named += [document.seed_file] if document.seed_file is not None else []
     missing = [name for name in named if not (folder / name).is_file()]
     if missing:

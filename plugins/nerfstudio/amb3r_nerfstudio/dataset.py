@@ -3,6 +3,7 @@
 transforms.json                     poses (OpenGL camera axes), intrinsics at the photos' own size, provenance; comes last
 images/ images_2/ images_4/ ...     upright photos and their downscaled copies
 depth/ depths_2/ ...                z-depth in thousandths of the unit, 16 bits, 0 = unknown
+confidence/                         255 times the weight of that depth, 8 bits, 0 = no depth
 masks/ masks_2/ ...                 0 = ignore; only when something is masked
 preview.png                         the points from above, and the cameras; only when asked for
 sparse_pc.ply splat_init.ply        seed points, and gaussians that are worth looking at without training
@@ -10,13 +11,13 @@ colmap/sparse/0                     cameras, poses and tracks, in the reconstruc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from amb3r_core import InputError, Monitor, PointCloud, Progress, Reconstruction, silent
+from amb3r_core import InputError, Keep, Monitor, PointCloud, Progress, Reconstruction, kept, silent
 from amb3r_core.export.colmap import colmap_model
 from amb3r_core.export.image_files import copy_file
 from amb3r_core.export.nerfstudio import SEED_FILE, camera_fields, seed_cloud, transforms_dict, z_up_from_world
@@ -51,6 +52,8 @@ class DatasetConfig:
     seed: SeedConfig = field(default_factory=SeedConfig)
     num_downscales: int = 3
     """How often to halve the images, depths and masks."""
+    keep: Keep = "trusted"
+    """How much depth everything in it is made of: what is trusted, most, or all."""
     depth: Literal["write", "omit"] = "write"
     depth_debug: bool = False
     """Photo beside depth, to look at."""
@@ -104,28 +107,32 @@ def write_dataset(
 ) -> WrittenDataset:
     """Writes the dataset into `folder`, whole or not at all; an earlier dataset of ours there is replaced.
 
-    Raises `InputError` when the scene has no view or the folder holds parts of a dataset that is not ours.
+    Raises `InputError` when the scene has no view, when `config.keep` leaves no depth, or when the folder holds parts of a
+    dataset that is not ours.
     """
     config = config or DatasetConfig()
     if reconstruction.n_views == 0:
         raise InputError("no view could be placed, so there is no dataset to write")
+    cut = kept(reconstruction, config.keep)
     with published(folder) as partial:
-        return _write(reconstruction, partial, folder, config, monitor)
+        return _write(reconstruction, cut, partial, folder, config, monitor)
 
 
 def _write(
-    reconstruction: Reconstruction, partial: Path, folder: Path, config: DatasetConfig, monitor: Monitor
+    whole: Reconstruction, cut: Reconstruction, partial: Path, folder: Path, config: DatasetConfig, monitor: Monitor
 ) -> WrittenDataset:
-    world, up_source = np.eye(4), None
+    """Everything is made of the cut scene; the whole one tells which way is up and how much was cut."""
+    world, up_source, reconstruction = np.eye(4), None, cut
     if config.world == "gravity":
-        reconstruction, up_source = levelled(reconstruction)
+        whole, up_source = levelled(whole)
+        reconstruction = replace(cut, up_world=whole.up_world)
         world = z_up_from_world(reconstruction)
     monitor(Progress(stage=STAGE, message="images"))
     frames = write_frames(reconstruction, partial, eval_names=config.eval_names, is_named_in_place=config.names_in_place)
     has_depth = reconstruction.dense is not None and config.depth == "write"
-    depths = (
-        write_depths(reconstruction, partial, frames, config.seed.min_weight, debug=config.depth_debug) if has_depth else None
-    )
+    depths = None
+    if has_depth:
+        depths = write_depths(whole, reconstruction, partial, frames, config.seed.min_weight, debug=config.depth_debug)
     min_weight = config.seed.min_weight if config.confidence_masks == "write" else None
     masks = write_frame_masks(reconstruction, partial, frames, config.mask_radius, min_weight)
     if config.images == "copy":
@@ -217,6 +224,7 @@ def _document(
         [frame.placed for frame in frames],
         world=world,
         depths=depths.names if depths else (),
+        confidences=depths.confidence_names if depths else (),
         masks=masks,
         seed_file=SEED_FILE if has_seed else None,
     )
@@ -233,7 +241,7 @@ def _document(
         "original_names": names,
         "not_placed": {view.name: view.reason for view in reconstruction.unregistered},
         "splat_init": SPLAT_FILE if has_splats else None,
-        "depth": None if depths is None else depths.record(),
+        "depth": None if depths is None else {**(document["amb3r"]["depth"] or {}), **depths.record()},
         "up_from": up_source,
     }
     return document

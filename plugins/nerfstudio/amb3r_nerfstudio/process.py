@@ -154,6 +154,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     def _dataset_config(self, eval_names: frozenset[str]) -> DatasetConfig:
         return DatasetConfig(
             seed=self.seeds,
+            keep=self.options.keep,
             num_downscales=self.num_downscales,
             depth="write" if self.depth or self.use_sfm_depth else "omit",
             depth_debug=self.include_depth_debug,
@@ -173,7 +174,7 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
     def _report(self, reconstruction: Reconstruction, written: WrittenDataset) -> None:
         n_all = reconstruction.n_views + len(reconstruction.unregistered)
         rows = {"poses": f"found for {reconstruction.n_views / max(n_all, 1):.1%} of the images"}
-        rows |= summary_rows(reconstruction, written.n_points, list_all=self.verbose)
+        rows |= summary_rows(reconstruction, written.n_points, keep=self.options.keep, list_all=self.verbose)
         if written.n_frames < reconstruction.n_views:
             nearer = f"the others stand nearer than {self.key_frame_distance:g} to one of these"
             rows |= {"frames": f"{written.n_frames}, {nearer}"}
@@ -182,11 +183,6 @@ class ProcessAMB3R(BaseConverterToNerfstudioDataset):
             "intrinsics": "one camera for all frames" if written.has_shared_intrinsics else "one camera per frame",
         }
         if written.depth is not None:
-            gaps = written.depth
-            rows |= {
-                "no depth at": f"{gaps.never_known + gaps.doubtful + gaps.edge + gaps.too_far:.1%} of the pixels "
-                f"(never known {gaps.never_known:.1%}, doubtful {gaps.doubtful:.1%}, edges {gaps.edge:.1%}, "
-                f"beyond 16 bits {gaps.too_far:.1%})"
-            }
+            rows |= {"no depth at": written.depth.sentence}
         rows |= {"dataset": str(written.folder), "next": f'ns-train amb3r-splatfacto --data "{written.folder}"'}
         print_table("", rows)

@@ -16,7 +16,7 @@ TRANSFORMS = "transforms.json"
 DATASET_MARK = "nerfstudio"
 """What `amb3r.json` says in a folder whose dataset may be replaced."""
 OURS = re.compile(
-    r"(images|masks)(_\d+)?|depth|depths_\d+|depth_debug|preview\.png|colmap|sparse_pc\.ply|splat_init\.ply|transforms\.json|amb3r\.json"
+    r"(images|masks)(_\d+)?|depth|confidence|depths_\d+|depth_debug|preview\.png|colmap|sparse_pc\.ply|splat_init\.ply|transforms\.json|amb3r\.json"
 )
 """What a dataset consists of; everything else in the folder (photos, training outputs) is never touched."""
 

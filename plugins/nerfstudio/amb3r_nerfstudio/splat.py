@@ -5,6 +5,8 @@ from typing import Annotated
 
 import tyro
 
+from amb3r_core import Keep
+
 
 def splat(
     scene: tyro.conf.Positional[Path],
@@ -14,6 +16,7 @@ def splat(
     splats: int = 300_000,
     device: str = "cuda",
     seed: int = 0,
+    keep: Keep = "trusted",
     overwrite: bool = False,
 ) -> None:
     """A scene's splat, refined on its photos (needs a CUDA GPU and gsplat; amb3r convert SCENE --to splat needs neither).
@@ -25,14 +28,15 @@ def splat(
         splats: Most gaussians.
         device: cuda, cuda:1.
         seed: Order of the photos.
+        keep: How much depth to start from: what is trusted, most, or all.
         overwrite: Replace the output.
     """
-    from amb3r_core import DependencyError, load_scene, require, staged_file
+    from amb3r_core import DependencyError, kept, load_scene, require, staged_file
     from amb3r_core.cli.host import watching
     from amb3r_core.export.notes import comment_lines
     from amb3r_core.export.ply import write_vertices
 
-    reconstruction = load_scene(scene)
+    reconstruction = kept(load_scene(scene), keep)
     torch = require("torch", extra="", purpose="to refine splats")
     if not torch.cuda.is_available():
         raise DependencyError(

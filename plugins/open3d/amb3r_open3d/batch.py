@@ -9,7 +9,7 @@ from pathlib import Path
 import open3d as o3d
 
 from amb3r_core import SCENE_FILE, InputError, Monitor, ReconstructOptions, load_scene, staged_file
-from amb3r_core.cli.host import as_flags
+from amb3r_core.cli.host import as_flags, depth_row
 from amb3r_open3d.batch_options import BatchOptions, BatchOutputs
 from amb3r_open3d.dataset import write_dataset
 from amb3r_open3d.mesh_files import check_target
@@ -59,26 +59,28 @@ class BatchJob:
 
 def run_batch(job: BatchJob, monitor: Monitor) -> dict[str, str]:
     """Does it; rows to show."""
-    outputs = job.outputs
+    outputs, keep = job.outputs, job.options.keep
     scene = _scene(job, monitor)
     rows = {
         "views": f"{len(scene)} placed, {len(scene.reconstruction.unregistered)} not",
         "scale": f"{scene.reconstruction.scale.kind} ({as_flags(scene.reconstruction.scale.source)})",
     }
+    if scene.reconstruction.dense is not None:
+        rows["depth"] = depth_row(scene.reconstruction, keep)
     mesh_job = job.mesh_job()
     if mesh_job is not None:
         rows |= make_mesh(scene, mesh_job, monitor)
     if outputs.dataset is not None:
-        write_dataset(scene, outputs.dataset, overwrite=outputs.overwrite)
+        write_dataset(scene, outputs.dataset, keep=keep, overwrite=outputs.overwrite)
         rows |= {"dataset": str(outputs.dataset)}
     if outputs.points is not None:
-        cloud = _write_cloud(scene.point_cloud(normals=True), outputs.points, overwrite=outputs.overwrite)
+        cloud = _write_cloud(scene.point_cloud(normals=True, keep=keep), outputs.points, overwrite=outputs.overwrite)
         rows |= {"points": str(cloud)}
     if outputs.splats is not None:
-        splats = _write_cloud(scene.to_splats(), outputs.splats, overwrite=outputs.overwrite)
+        splats = _write_cloud(scene.to_splats(keep=keep), outputs.splats, overwrite=outputs.overwrite)
         rows |= {"splats": str(splats)}
     if outputs.view:
-        show(scene)
+        show(scene.kept(keep))
     return rows
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import open3d as o3d
 from PIL import Image
 
-from amb3r_core import FormatError, InputError, PinholeCamera, Scale, staged_folder
+from amb3r_core import FormatError, InputError, Keep, PinholeCamera, Scale, staged_folder
 from amb3r_core.export.notes import provenance_record
 from amb3r_core.scene.arrays import Float32, UInt8
 from amb3r_open3d.cameras import to_intrinsic, to_parameters
@@ -38,9 +38,12 @@ DEPTH_LIMIT = 65_535
 JPEG_QUALITY = 95
 
 
-def write_dataset(scene: Scene, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
-    """Writes the folder, whole or not at all; its files. Depth too far for 16 bits is left out and counted in `amb3r.json`."""
-    target = Path(folder)
+def write_dataset(scene: Scene, folder: Path | str, *, keep: Keep = "trusted", overwrite: bool = False) -> list[Path]:
+    """Writes the folder, whole or not at all; its files. Depth too far for 16 bits is left out and counted in `amb3r.json`.
+
+    keep: how much depth is written, see `amb3r_core.kept`.
+    """
+    target, scene = Path(folder), scene.kept(keep)
     depth_scale, camera = _depth_scale(scene), shared_camera(scene)
     with staged_folder(target, overwrite=overwrite) as partial:
         (partial / "color").mkdir()

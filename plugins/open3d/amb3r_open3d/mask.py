@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from amb3r_core import Dense, InputError, Monitor, Reconstruction, silent, track
+from amb3r_core import Dense, InputError, Keep, Monitor, Reconstruction, silent, track
 from amb3r_core.scene.arrays import Float32, Floats
 from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.depth_maps import depth_edges, grazing_pixels
@@ -25,8 +25,9 @@ FARTHEST_HIDDEN = 2.0
 class MaskDepthOptions(YamlOptions):
     """What stays known.
 
-    min_weight: least weight in [0, 1). keep_percent: the most confident share of known pixels, over the scene. edges: drop
-    pixels beside depth jumps of more than `max_depth_jump` (share of the farther depth). max_grazing_deg: drop surfaces seen at
+    keep: how much depth to begin with, see `amb3r_core.kept`. min_weight: least weight in [0, 1). keep_percent: the most
+    confident share of known pixels, over the scene. edges: drop pixels beside depth jumps of more than `max_depth_jump` (share of
+    the farther depth). max_grazing_deg: drop surfaces seen at
     more than this angle from their normal; 90 keeps all. min_agreeing_views: how many OTHER views must have a surface within
     `depth_tolerance` (share of depth), asked of the `neighbour_views` that overlap most; lowered to half the number of views. A
     pixel that more views see through than confirm is dropped too. A view whose surface hides the pixel cannot tell and is not
@@ -34,6 +35,7 @@ class MaskDepthOptions(YamlOptions):
     depth_max: drop what is farther, in scene units.
     """
 
+    keep: Keep = "trusted"
     min_weight: float = 0.0
     keep_percent: float = 100.0
     edges: bool = True
@@ -75,8 +77,9 @@ class MaskDepth(Stage[Scene, Scene]):
         self.monitor = monitor
 
     def __call__(self, data: Scene, /) -> Scene:
-        alone = self._judged_alone(data.reconstruction, data.dense)
-        reconstruction = replace(data.reconstruction, dense=alone)
+        trusted = data.kept(self.options.keep)
+        alone = self._judged_alone(trusted.reconstruction, trusted.dense)
+        reconstruction = replace(trusted.reconstruction, dense=alone)
         return Scene(replace(reconstruction, dense=self._judged_together(reconstruction, alone)), data.alignment)
 
     def _judged_alone(self, reconstruction: Reconstruction, dense: Dense) -> Dense:

@@ -8,7 +8,19 @@ from typing import Literal
 import numpy as np
 import open3d as o3d
 
-from amb3r_core import Dense, FusionConfig, InputError, PinholeCamera, PointCloud, Reconstruction, View, fuse, load_rgb
+from amb3r_core import (
+    Dense,
+    FusionConfig,
+    InputError,
+    Keep,
+    PinholeCamera,
+    PointCloud,
+    Reconstruction,
+    View,
+    fuse,
+    kept,
+    load_rgb,
+)
 from amb3r_core.export.gaussians import normals_world
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
 from amb3r_open3d.alignment import Alignment
@@ -34,7 +46,8 @@ class Scene:
             raise InputError(f"no view of this reconstruction could be placed{' (' + lost + ')' if lost else ''}")
         self.reconstruction = reconstruction
         self.alignment = alignment
-        self._fused: dict[tuple[float, float | None], PointCloud] = {}
+        self._fused: dict[tuple[float, float | None, Keep], PointCloud] = {}
+        self._kept: dict[Keep, Scene] = {}
 
     def __len__(self) -> int:
         return self.reconstruction.n_views
@@ -155,17 +168,18 @@ class Scene:
         points: Points = "fused",
         min_weight: float = 0.0,
         voxel_size: float | None = None,
+        keep: Keep = "trusted",
         normals: bool = False,
         device: str = "CPU:0",
     ) -> o3d.t.geometry.PointCloud:
         """World points with `colors` float32 in [0, 1], `confidence` (weight in [0, 1)) and `frame_id`, all (M, 1) or (M, 3).
 
         points: "fused" keeps what other views confirm, one point per voxel; "pixels" every pixel with depth, in view and row
-        order. min_weight: least weight in [0, 1). voxel_size in scene units, None: from the data. normals: also unit normals
-        that face the cameras.
+        order. min_weight: least weight in [0, 1). voxel_size in scene units, None: from the data. keep: how much depth, see
+        `amb3r_core.kept`. normals: also unit normals that face the cameras.
         """
-        cloud = self.core_cloud(points, min_weight, voxel_size)
-        return to_tensor_cloud(cloud, self._normals(cloud) if normals else None).to(o3d.core.Device(device))
+        cloud = self.core_cloud(points, min_weight, voxel_size, keep)
+        return to_tensor_cloud(cloud, self._normals(cloud, keep) if normals else None).to(o3d.core.Device(device))
 
     def point_cloud_legacy(
         self,
@@ -173,31 +187,41 @@ class Scene:
         points: Points = "fused",
         min_weight: float = 0.0,
         voxel_size: float | None = None,
+        keep: Keep = "trusted",
         normals: bool = False,
     ) -> o3d.geometry.PointCloud:
         """The legacy twin of `point_cloud`: points, colours and normals in float64; it has no place for the rest."""
-        cloud = self.core_cloud(points, min_weight, voxel_size)
-        return to_legacy_cloud(cloud, self._normals(cloud) if normals else None)
+        cloud = self.core_cloud(points, min_weight, voxel_size, keep)
+        return to_legacy_cloud(cloud, self._normals(cloud, keep) if normals else None)
 
-    def core_cloud(self, points: Points = "fused", min_weight: float = 0.0, voxel_size: float | None = None) -> PointCloud:
-        """The core's cloud behind `point_cloud`; a fused one is kept for the next call."""
+    def core_cloud(
+        self, points: Points = "fused", min_weight: float = 0.0, voxel_size: float | None = None, keep: Keep = "trusted"
+    ) -> PointCloud:
+        """The core's cloud behind `point_cloud`; a fused one stays for the next call."""
         if not 0.0 <= min_weight < 1.0:
             raise InputError(f"min_weight is a weight in [0, 1): {min_weight}")
         if points == "pixels":
             if voxel_size is not None:
                 raise InputError('voxel_size thins fused points; with points="pixels" every pixel is kept')
-            return all_pixels(self.reconstruction, self.dense, min_weight)
-        key = (min_weight, voxel_size)
+            return all_pixels(self.kept(keep).reconstruction, self.kept(keep).dense, min_weight)
+        key = (min_weight, voxel_size, keep)
         if key not in self._fused:
             config = FusionConfig(min_weight=min_weight, voxel_size=voxel_size)
-            self._fused[key] = fuse(self.reconstruction, config)
+            self._fused[key] = fuse(self.kept(keep).reconstruction, config)
         return self._fused[key]
 
-    def to_splats(self, max_gaussians: int = 300_000) -> o3d.t.geometry.PointCloud:
+    def kept(self, keep: Keep = "trusted") -> "Scene":
+        """The scene with depth only where `keep` trusts it, made once; itself where nothing is cut. See `amb3r_core.kept`."""
+        if keep not in self._kept:
+            cut = kept(self.reconstruction, keep)
+            self._kept[keep] = self if cut is self.reconstruction else Scene(cut, self.alignment)
+        return self._kept[keep]
+
+    def to_splats(self, max_gaussians: int = 300_000, keep: Keep = "trusted") -> o3d.t.geometry.PointCloud:
         """3D Gaussians (thin discs on the surfaces) in Open3D's splat attributes; see `splats`."""
         from amb3r_open3d.splats import splat_cloud
 
-        return splat_cloud(self.reconstruction, self.core_cloud(), max_gaussians)
+        return splat_cloud(self.kept(keep).reconstruction, self.core_cloud(keep=keep), max_gaussians)
 
     def with_reconstruction(self, change: Callable[[Reconstruction], Reconstruction]) -> "Scene":
         """The scene of a changed reconstruction; the alignment is kept."""
@@ -206,8 +230,8 @@ class Scene:
     def _depth_array(self, index: int) -> Float32:
         return np.asarray(self.dense.depth[index])
 
-    def _normals(self, cloud: PointCloud) -> Float32:
-        return normals_world(self.reconstruction, cloud)
+    def _normals(self, cloud: PointCloud, keep: Keep) -> Float32:
+        return normals_world(self.kept(keep).reconstruction, cloud)
 
 
 def _image(array: "Float32 | UInt8") -> o3d.t.geometry.Image:

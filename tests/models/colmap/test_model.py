@@ -68,6 +68,8 @@ def test_the_order_of_photos_changes_no_byte_but_the_world(tmp_path: Path) -> No
     mixed = second.predict(prepare(shuffled, second.input_spec))
     back = [shuffled.index(frame) for frame in scene]
     assert bool(straight.registered.all())
+    assert straight.weight_is_probability
+    assert mixed.weight_is_probability
     assert torch.equal(mixed.depth[back], straight.depth)
     assert torch.equal(mixed.confidence[back], straight.confidence)
     np.testing.assert_allclose(mixed.cam_to_world[0].numpy(), np.eye(4), atol=1e-12)
@@ -102,13 +104,16 @@ def test_only_the_latest_predictions_are_kept(tmp_path: Path, monkeypatch: pytes
         intrinsics=torch.eye(3, dtype=torch.float64)[None],
         registered=torch.ones(1, dtype=torch.bool),
         reasons=("",),
+        weight_is_probability=True,
     )
     for age, name in enumerate("abc"):
         (tmp_path / name).mkdir()
         prediction_cache.keep_prediction(tmp_path / name, prediction)
         os.utime(tmp_path / name / prediction_cache.FILE, ns=(age, age))
     assert not (tmp_path / "a").exists()
-    assert prediction_cache.load_prediction(tmp_path / "b") is not None, "looked up, so it is the latest now"
+    found = prediction_cache.load_prediction(tmp_path / "b")
+    assert found is not None, "looked up, so it is the latest now"
+    assert found.weight_is_probability
     (tmp_path / "d").mkdir()
     prediction_cache.keep_prediction(tmp_path / "d", prediction)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["b", "d"]

@@ -30,6 +30,7 @@ class State:
     n_done: int = 0
     weight: float = 0.1
     title: str = ""
+    is_done: bool = False
     names: list[str] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
@@ -43,6 +44,7 @@ FULL = State(
     n_done=-3,
     weight=1 / 3,
     title="ü",
+    is_done=True,
     names=["a.png", "ä b.png", "c\nd.png", "", "caf\udce9.jpg"],
     frames=[5, 2**40],
     weights=[0.1, float("inf")],

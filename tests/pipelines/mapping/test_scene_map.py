@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from amb3r_core.pipelines.mapping.codec import decode, encode
 from amb3r_core.pipelines.mapping.records import RecordFolder
-from amb3r_core.pipelines.mapping.scene_map import MapConfig, SceneMap, fuse_maps
+from amb3r_core.pipelines.mapping.scene_map import MapConfig, MapRecord, SceneMap, fuse_maps
 from amb3r_core.pipelines.mapping.store import DenseStore, FrameDepth
 from amb3r_core.scene.geometry import Sim3
 from amb3r_core.scene.lens import simple_radial
@@ -111,3 +112,18 @@ def test_a_map_is_restored_as_it_was_recorded(tmp_path):
     assert [again.lens(frame) for frame in range(70)] == list(window.lenses)
     np.testing.assert_array_equal(again.poses(range(70)), record.table.poses)
     assert np.median(again.maps(0).depth) == pytest.approx(np.median(window.depth[0]) / np.median(window.depth), rel=1e-5)
+
+
+def test_weights_are_probabilities_when_those_of_all_windows_are(tmp_path):
+    scene, window = empty_map(tmp_path / "a"), true_window(range(3))
+    calibrated = replace(window, weight_is_probability=True)
+    scene.start(calibrated)
+    scene.fuse(calibrated, calibrated.views, scene.align(calibrated, calibrated.views))
+    again = empty_map(tmp_path / "b")
+    again.restore(decode("map", MapRecord, encode("map", scene.record())))
+    assert scene.weight_is_probability
+    assert again.weight_is_probability
+    scene.fuse(window, window.views, scene.align(window, window.views))
+    assert not scene.weight_is_probability
+    again.restore(scene.record())
+    assert not again.weight_is_probability

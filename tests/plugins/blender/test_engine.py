@@ -83,6 +83,7 @@ def test_the_command_line_is_one_that_amb3r_understands(tmp_path: Path) -> None:
         poses="poses.txt",
         order="unordered",
         scale_from="a.jpg,b.jpg,1.25",
+        keep="most",
         skip_bad=True,
         resume=False,
         extra="--seed 3 --voxel-size 0.02",
@@ -107,12 +108,14 @@ def test_the_command_line_is_one_that_amb3r_understands(tmp_path: Path) -> None:
     assert (options.masks, options.poses) == (Path("/m ä"), Path("poses.txt"))
     assert (str(options.intrinsics), str(options.scale_from)) == ("500.0,500.0,320.0,240.0", "a.jpg,b.jpg,1.25")
     assert (options.order, options.skip_bad, options.resume) == ("unordered", True, False)
+    assert options.keep == "most"
     assert cloud.voxel_size == 0.02  # type: ignore[attr-defined]
 
 
 def test_what_is_not_asked_for_is_left_to_the_engine() -> None:
     command = reconstruct_command(["amb3r"], RunRequest(inputs=("a",), output="b"))
-    assert not {"--masks", "--intrinsics", "--poses", "--order", "--scale-from", "--skip-bad", "--no-resume"} & set(command)
+    unasked = {"--masks", "--intrinsics", "--poses", "--order", "--scale-from", "--skip-bad", "--no-resume", "--keep"}
+    assert not unasked & set(command)
 
 
 def test_every_option_of_the_engine_is_in_the_panel_or_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,8 @@ from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.conventions import invert, opencv_to_opengl
 from amb3r_core.scene.fusion import fuse
 from amb3r_core.scene.reconstruction import Reconstruction
-from tests.fakes import Room, fake_room
+from amb3r_core.scene.trust import LEAST_WEIGHT, Keep, kept
+from tests.fakes import Room, calibrated, fake_room
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -104,7 +105,7 @@ def test_depth_is_exact_to_half_a_millimetre_and_zero_where_it_would_mislead(roo
         assert 0.8 < known.mean() < 1.0
     gaps = document(folder)["amb3r"]["depth"]
     assert gaps["edge"] > 0
-    assert gaps["never_known"] == gaps["doubtful"] == gaps["too_far"] == 0
+    assert gaps["never_known"] == gaps["untrusted"] == gaps["doubtful"] == gaps["too_far"] == 0
     assert len(gaps["confidence_percentiles"]) == 5
 
 
@@ -121,6 +122,50 @@ def test_doubtful_and_far_depth_is_left_out_and_counted(tmp_path: Path):
     assert written.depth.doubtful == pytest.approx(0.25, abs=0.01)
     assert written.depth.too_far == pytest.approx(0.5, abs=0.02)
     assert not pixels(tmp_path / "out" / "depth" / "frame_00001.png")[:24].any()
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The bytes of a dataset's files by name, but for the two documents."""
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: data for name, data in files.items() if name not in ("transforms.json", "amb3r.json")}
+
+
+@pytest.mark.parametrize("keep", ["trusted", "most"])
+def test_everything_in_the_dataset_is_made_of_the_depth_that_is_kept(tmp_path: Path, keep: Keep):
+    scene = calibrated(fake_room(4, 60, 45, original_scale=1.0, images_folder=tmp_path / "photos").reconstruction)
+    config = DatasetConfig(seed=SEED, keep=keep, confidence_masks="write", preview="write", world="first-camera")
+    written = write_dataset(scene, tmp_path / "a", config)
+    write_dataset(kept(scene, keep), tmp_path / "b", replace(config, keep="all"))
+    write_dataset(scene, tmp_path / "c", replace(config, keep="all"))
+    cut, all_of_it = files_of(tmp_path / "a"), files_of(tmp_path / "c")
+    assert cut == files_of(tmp_path / "b")
+    made_of_depth = {"depth", "confidence", "masks", "sparse_pc.ply", "splat_init.ply", "colmap", "preview.png"}
+    differs = {name.split("/")[0] for name, data in cut.items() if data != all_of_it[name]}
+    assert made_of_depth <= differs
+    first = {"trusted": 36, "most": 12}[keep]
+    assert written.depth.untrusted == first / 60
+    assert (written.depth.never_known, written.depth.doubtful) == (0, 0)
+    assert f"not trusted {first / 60:.1%}" in written.depth.sentence
+    for frame in document(tmp_path / "a")["frames"]:
+        depth, confidence = (pixels(tmp_path / "a" / frame[f"{name}_file_path"]) for name in ("depth", "confidence"))
+        assert not depth[:, :first].any()
+        assert (depth[:, first:] > 0).mean() > 0.7
+        assert np.array_equal(confidence > 0, depth > 0)
+        assert confidence.dtype == np.uint8
+        assert set(np.unique(confidence[:, 36:])) == {0, round(255 * (1 + LEAST_WEIGHT["trusted"]) / 2)}
+    told = document(tmp_path / "a")["amb3r"]
+    assert told["confidence_is_probability"]
+    assert (told["depth"]["untrusted"], told["depth"]["keep"]) == (first / 60, keep)
+    sidecar = json.loads((tmp_path / "a" / "amb3r.json").read_text())
+    assert sidecar["depth"] == {"keep": keep, "least_weight": LEAST_WEIGHT[keep], "answered": 1.0, "kept": 1 - first / 60}
+
+
+def test_a_dataset_without_trusted_depth_is_refused(tmp_path: Path):
+    scene = calibrated(fake_room(2, 20, 16).reconstruction)
+    scene.dense.confidence[:] = 1.001
+    with pytest.raises(InputError, match="no depth of this scene is trusted"):
+        write_dataset(scene, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_applied_transform_is_always_there_because_the_colmap_model_is(room: Room, tmp_path: Path):

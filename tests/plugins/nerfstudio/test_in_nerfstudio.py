@@ -17,7 +17,7 @@ from amb3r_core.export.png import write_png
 from amb3r_core.scene.conventions import opencv_to_opengl
 from amb3r_core.scene.gravity import levelled
 from amb3r_core.scene.reconstruction import Reconstruction
-from tests.fakes import Room, fake_room
+from tests.fakes import Room, calibrated, fake_room
 
 pytest.importorskip("nerfstudio")
 
@@ -269,6 +269,29 @@ def test_a_scene_becomes_a_dataset_and_the_command_says_what_to_type_next(exact_
         assert words in said
     assert len(json.loads((out / "transforms.json").read_text())["frames"]) == 10
     assert run_main("check", str(out)).returncode == 0
+
+
+def test_the_command_cuts_by_trust_and_what_is_left_goes_through_nerfstudio(tmp_path: Path):
+    from nerfstudio.data.datasets.depth_dataset import DepthDataset
+
+    from amb3r_core.export.scene_dir import save_scene
+
+    scene = calibrated(fake_room(6, 60, 48, original_scale=1.0, images_folder=tmp_path / "photos").reconstruction)
+    save_scene(scene, tmp_path / "scene")
+    words = ("process-data", "amb3r", "--data", str(tmp_path / "scene"), "--points", "500")
+    for flags, first in (((), 36), (("--keep", "most"), 12)):
+        out = tmp_path / f"from {first}"
+        result = run_main(*words, "--output-dir", str(out), *flags)
+        assert result.returncode == 0, result.stderr
+        said = " ".join(result.stdout.split())
+        assert f"not trusted {first / 60:.1%}" in said
+        assert f"{1 - first / 60:.0%} of the pixels" in said
+        depth = DepthDataset(parse(out))[2]["depth_image"].numpy()[..., 0]
+        assert not depth[:, :first].any()
+        assert (depth[:, first:] > 0).mean() > 0.7
+        assert run_main("check", str(out)).returncode == 0
+        frames = json.loads((out / "transforms.json").read_text())["frames"]
+        assert all((out / frame["confidence_file_path"]).is_file() for frame in frames)
 
 
 def test_failures_are_one_red_line_and_not_success(tmp_path: Path):

@@ -8,7 +8,8 @@ import pytest
 from amb3r_core.cli.main import run
 from amb3r_core.errors import InputError
 from amb3r_core.export.scene_dir import save_scene
-from tests.fakes import fake_room
+from amb3r_core.scene.trust import kept
+from tests.fakes import calibrated, fake_room
 
 torch = pytest.importorskip("torch")
 
@@ -58,3 +59,17 @@ def test_a_scene_without_views_has_nothing_to_refine():
 
     with pytest.raises(InputError, match="nothing to refine"):
         refine_splat(fake_room(1).reconstruction, np.zeros(0, GAUSSIAN_DTYPE), lambda: None, seconds=1, device="cpu")
+
+
+def test_a_splat_starts_from_the_depth_that_is_kept(tmp_path: Path):
+    from amb3r_nerfstudio.splat import splat
+    from amb3r_nerfstudio.splat_refine import start_splat
+
+    scene = calibrated(fake_room(3, 40, 30).reconstruction)
+    save_scene(scene, tmp_path / "scene")
+    assert len(start_splat(kept(scene), 5000)) < len(start_splat(scene, 5000))
+    assert scene.dense is not None
+    scene.dense.confidence[:] = 1.001
+    save_scene(scene, tmp_path / "doubtful", keep="all")
+    with pytest.raises(InputError, match="no depth of this scene is trusted"):
+        splat(tmp_path / "doubtful", output=tmp_path / "splat.ply")

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import amb3r_open3d as a3
+import numpy as np
 import open3d as o3d
 import pytest
 from amb3r_open3d import command
@@ -18,7 +19,7 @@ from amb3r_core.cli.flags import CORE_FLAGS
 from amb3r_core.cli.main import run
 from amb3r_core.cli.plugin_commands import plugin_commands
 from amb3r_core.options import ReconstructOptions
-from tests.fakes import fake_room
+from tests.fakes import calibrated, fake_room
 from tests.paths import ROOT
 
 
@@ -100,3 +101,16 @@ def test_the_readmes_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     exec(compile(script, "README.md", "exec"), {})
     assert (tmp_path / "room.glb").is_file()
     assert (tmp_path / "dataset" / "config.yml").is_file()
+
+
+def test_the_module_uses_the_depth_that_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    save_scene(calibrated(fake_room(4, 60, 45).reconstruction), tmp_path / "scene")
+    n_points: list[int] = []
+    for flags, told in (((), "40% of the pixels trusted"), (("--keep", "most"), "80% of the pixels used with --keep most")):
+        outputs = ("--points", str(tmp_path / "p.ply"), "--splats", str(tmp_path / "s.ply"), "--dataset", str(tmp_path / "set"))
+        assert run_module([str(tmp_path / "scene"), *outputs, *flags, "--overwrite", "--progress", "none"]) == 0
+        assert told in " ".join(capsys.readouterr().out.split())
+        n_points.append(len(o3d.io.read_point_cloud(tmp_path / "p.ply").points))
+        known = np.asarray(a3.read_dataset(tmp_path / "set").dense.depth) > 0
+        assert known.mean() == pytest.approx(0.4 if not flags else 0.8)
+    assert n_points[0] < n_points[1]

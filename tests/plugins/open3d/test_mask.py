@@ -9,7 +9,8 @@ from amb3r_open3d.scene import Scene
 
 from amb3r_core.errors import InputError
 from amb3r_core.progress import Cancelled, Progress
-from tests.fakes import Room
+from amb3r_core.scene.trust import Keep
+from tests.fakes import Room, calibrated, fake_room
 
 
 def known(scene: Scene) -> np.ndarray:
@@ -63,3 +64,12 @@ def test_wrong_options_are_told_and_a_monitor_may_cancel(scene: Scene):
 
     with pytest.raises(Cancelled):
         MaskDepth(monitor=stop)(scene)
+
+
+@pytest.mark.parametrize(("keep", "first"), [("trusted", 36), ("most", 12), ("all", 0)])
+def test_masking_begins_with_the_depth_that_is_kept(keep: Keep, first: int):
+    scene = Scene(calibrated(fake_room(4, 60, 45).reconstruction))
+    masked = known(MaskDepth(MaskDepthOptions(keep=keep, edges=False, min_agreeing_views=0))(scene))
+    assert not masked[:, :, :first].any()
+    assert masked[:, :, first:].all()
+    assert MaskDepthOptions().keep == "trusted"

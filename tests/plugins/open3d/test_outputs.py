@@ -1,5 +1,6 @@
 """Files and pictures: meshes, datasets, splats, renderings, camera frusta."""
 
+import json
 import runpy
 import subprocess
 import sys
@@ -11,10 +12,11 @@ import open3d as o3d
 import pytest
 import trimesh
 from amb3r_open3d.scene import Scene
+from PIL import Image
 
 from amb3r_core.errors import DependencyError, FormatError, InputError
 from amb3r_core.export import export_scene
-from tests.fakes import Room, fake_room
+from tests.fakes import Room, calibrated, fake_room
 from tests.paths import ROOT
 
 SCRIPTS = Path(o3d.__file__).parent / "examples"
@@ -189,3 +191,16 @@ def test_public_names_resolve_and_examples_are_short():
     examples = sorted((ROOT / "plugins" / "open3d" / "examples").glob("*.py"))
     assert len(examples) == 2
     assert all(len(path.read_text().splitlines()) <= 40 for path in examples)
+
+
+def test_a_dataset_holds_the_depth_that_is_kept(tmp_path: Path):
+    scene = a3.Scene(calibrated(fake_room(3, 60, 45).reconstruction))
+    for keep, first in (("trusted", 36), ("most", 12), ("all", 0)):
+        a3.write_dataset(scene, tmp_path / keep, keep=keep)
+        for index in range(3):
+            with Image.open(tmp_path / keep / "depth" / f"{index:05d}.png") as image:
+                depth = np.asarray(image)
+            assert not depth[:, :first].any()
+            assert depth[:, first:].all()
+    told = json.loads((tmp_path / "most" / "amb3r.json").read_text())["amb3r"]["depth"]
+    assert (told["keep"], told["kept"]) == ("most", 0.8)

@@ -9,7 +9,8 @@ from amb3r_open3d.pose_graph import node_poses, source_to_target
 from amb3r_open3d.scene import Scene
 
 from amb3r_core.errors import InputError
-from tests.fakes import Room, fake_room
+from amb3r_core.scene.trust import Keep, kept
+from tests.fakes import Room, calibrated, fake_room
 
 FAR = 1e6
 
@@ -108,3 +109,23 @@ def test_intrinsics_belong_to_the_depth_map_or_the_original_image(scene: Scene):
     assert scene.intrinsic(0).width == scene.dense.width
     assert scene.intrinsic(0, "colmap").width == scene.view(0).camera.width
     assert scene.intrinsic(0, "tsdf", "image").get_principal_point()[0] == scene.view(0).camera.cx + 0.5
+
+
+@pytest.mark.parametrize("keep", ["trusted", "most"])
+def test_clouds_and_splats_are_made_of_the_depth_that_is_kept(keep: Keep):
+    scene = calibrated(fake_room(4, 60, 45).reconstruction)
+    whole, cut = Scene(scene), Scene(kept(scene, keep))
+    assert Scene(scene).kept("all").reconstruction is scene
+    assert whole.kept(keep) is whole.kept(keep)
+    for made in (
+        lambda of, keep: of.point_cloud(points="pixels", keep=keep),
+        lambda of, keep: of.point_cloud(normals=True, keep=keep),
+        lambda of, keep: of.to_splats(keep=keep),
+    ):
+        ours, theirs, everything = made(whole, keep), made(cut, "all"), made(whole, "all")
+        assert np.array_equal(ours.point.positions.numpy(), theirs.point.positions.numpy())
+        assert len(ours.point.positions) < len(everything.point.positions)
+    legacy, loose = whole.point_cloud_legacy(keep=keep), whole.point_cloud_legacy(keep="all")
+    assert len(legacy.points) < len(loose.points)
+    assert np.array_equal(whole.core_cloud().points, whole.core_cloud(keep="trusted").points)
+    assert np.array_equal(whole.depth(0).as_tensor().numpy()[..., 0], scene.dense.depth[0])

@@ -1,5 +1,6 @@
 """Orientation, scale, reliefs, meshes in real Blender."""
 
+import json
 from pathlib import Path
 
 import bmesh
@@ -163,6 +164,31 @@ def test_reliefs_of_selected_views_are_made_and_renewed(tmp_path: Path) -> None:
     assert len(mesh.vertices) == 32 * 24
     assert bpy.ops.amb3r.depth_relief(scope="ALL") == {"FINISHED"}
     assert len(bpy.data.meshes) == 3
+
+
+def test_reliefs_are_made_of_the_depth_that_is_trusted(tmp_path: Path) -> None:
+    scene = kit.simple_scene(tmp_path)
+    trust = part("vendor.amb3r_core.scene.trust")
+    most, trusted = trust.LEAST_WEIGHT["most"], trust.LEAST_WEIGHT["trusted"]
+    weight = np.where(np.arange(64) < 12, most / 2, np.where(np.arange(64) < 36, (most + trusted) / 2, (1 + trusted) / 2))
+    confidence = np.broadcast_to(1 / (1 - weight), (3, 48, 64)).astype(np.float32).copy()
+    confidence[2] = 1.01
+    np.save(tmp_path / "dense" / "confidence.npy", confidence)
+    _do_import(tmp_path, relief=True)
+    assert {len(mesh.vertices) for mesh in bpy.data.meshes} == {64 * 48}, "weights that are no probabilities cut nothing"
+    document = json.loads(scene.read_text())
+    document["dense"]["weight_is_probability"] = True
+    scene.write_text(json.dumps(document))
+    bpy.ops.object.select_all(action="SELECT")
+    for keep, n_columns, n_reliefs in (("most", 52, 2), ("trusted", 28, 2), ("all", 64, 3)):
+        assert bpy.ops.amb3r.depth_relief(scope="ALL", keep=keep) == {"FINISHED"}
+        assert [len(mesh.vertices) for mesh in bpy.data.meshes] == [n_columns * 48] * n_reliefs
+    _do_import(tmp_path, relief=True)
+    assert [len(mesh.vertices) for mesh in bpy.data.meshes] == [28 * 48] * 2
+    _do_import(tmp_path, relief=True, keep="most")
+    assert [len(mesh.vertices) for mesh in bpy.data.meshes] == [52 * 48] * 2
+    offered = bpy.context.scene.amb3r.bl_rna.properties["keep"].enum_items
+    assert tuple(item.identifier for item in offered) == trust.KEEPS
 
 
 def test_a_mesh_in_the_scenes_axes_lands_among_the_points(tmp_path: Path) -> None:
