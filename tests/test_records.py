@@ -10,7 +10,7 @@ import pytest
 from benchmarks.records import add_json_option, print_history, recorded
 from tests.paths import ROOT
 
-MEASURE_NOTHING = {"__init__", "records", "meter", "dense_rivals", "make_sample", "picture"}
+MEASURE_NOTHING = {"__init__", "records", "meter", "dense_rivals", "make_sample", "picture", "stage_worker"}
 """Parts of other benchmarks, and what makes pictures."""
 
 

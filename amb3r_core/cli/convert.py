@@ -28,18 +28,19 @@ def convert(
         overwrite: Replace an output that is there already.
     """
     from amb3r_core.errors import InputError
-    from amb3r_core.export import export_scene, find_exporters
+    from amb3r_core.export import SceneExports, find_exporters
     from amb3r_core.export.scene_dir import load_scene
 
     exporters = find_exporters([name.strip() for name in to.split(",") if name.strip()])
     if output is not None and len(exporters) != 1:
         raise InputError(f"`output` names one place but `to` names {len(exporters)} formats; leave `output` out", option="output")
     reconstruction = load_scene(scene)
+    exports = SceneExports(reconstruction, keep)
     folder = scene if scene.is_dir() else scene.parent
     rows: dict[str, str] = {}
     for name, exporter in exporters.items():
         target = output or folder / exporter.default_name
-        rows[name] = "\n".join(str(path) for path in export_scene(reconstruction, target, name, keep=keep, overwrite=overwrite))
+        rows[name] = "\n".join(str(path) for path in exports.write(target, name, overwrite=overwrite))
     if reconstruction.dense is not None:
         rows["depth"] = depth_row(reconstruction, keep)
     print_table("", rows)

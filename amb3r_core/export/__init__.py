@@ -3,6 +3,6 @@
 Jobs, the command line and hosts import it; numpy alone, but for COLMAP models.
 """
 
-from amb3r_core.export.table import EXPORTERS, Exporter, depth_for, export_scene, find_exporters
+from amb3r_core.export.table import EXPORTERS, Exporter, SceneExports, depth_for, export_scene, find_exporters
 
-__all__ = ["EXPORTERS", "Exporter", "depth_for", "export_scene", "find_exporters"]
+__all__ = ["EXPORTERS", "Exporter", "SceneExports", "depth_for", "export_scene", "find_exporters"]

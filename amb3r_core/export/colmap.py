@@ -4,33 +4,32 @@
 project in the views whose depth maps confirm them. COLMAP counts pixels from the corner of the top-left pixel: +0.5.
 """
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from amb3r_core.export.colmap_tracks import Observations, add_observations, write_points
 from amb3r_core.export.image_files import PlacedImage, place_images
 from amb3r_core.export.notes import comment_lines, write_sidecar
-from amb3r_core.export.points import cloud_of
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.optional import require
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import PinholeCamera
-from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.conventions import CORNER_MINUS_CENTER
 from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.scene.tracks import Tracks, visibility_tracks
+from amb3r_core.scene.tracks import Tracks
 
 MODEL_FOLDER = Path("sparse") / "0"
 IMAGES_FOLDER = "images"
 
 
-def export_colmap(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_colmap(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """Writes `images/`, the binary model in `sparse/0`, and `amb3r.json` into the folder `path`."""
-    return _export(reconstruction, path, cloud, lambda model, folder: model.write_binary(str(folder)))
+    return _export(reconstruction, path, points, lambda model, folder: model.write_binary(str(folder)))
 
 
-def export_colmap_text(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_colmap_text(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """The same with the model as text, whose camera file starts with the scene's notes."""
 
     def write(model: Any, folder: Path) -> None:
@@ -39,44 +38,48 @@ def export_colmap_text(reconstruction: Reconstruction, path: Path, cloud: PointC
         notes = "".join(f"# {line}\n" for line in comment_lines(reconstruction))
         cameras.write_text(notes + cameras.read_text(encoding="utf-8"), encoding="utf-8")
 
-    return _export(reconstruction, path, cloud, write)
+    return _export(reconstruction, path, points, write)
 
 
 def _export(
-    reconstruction: Reconstruction, path: Path, cloud: PointCloud | None, write: Callable[[Any, Path], None]
+    reconstruction: Reconstruction, path: Path, points: ScenePoints | None, write: Callable[[Any, Path], None]
 ) -> list[Path]:
     folder = path / MODEL_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     images = place_images(reconstruction, path / IMAGES_FOLDER)
-    tracks = visibility_tracks(reconstruction, cloud_of(reconstruction, cloud)) if reconstruction.dense else no_tracks()
-    write(colmap_model(reconstruction, images, tracks), folder)
+    points = points or ScenePoints(reconstruction)
+    tracks = points.tracks
+    write(points.once(("colmap", *images), lambda: colmap_model(reconstruction, images, tracks)), folder)
     sidecar = write_sidecar(path, reconstruction, {"image_names": [image.name for image in images]})
     return [sidecar, *sorted(folder.iterdir()), *(path / IMAGES_FOLDER / image.name for image in images)]
 
 
-def no_tracks() -> Tracks:
-    """Tracks of no points."""
-    nothing = np.zeros(0, dtype=np.intp)
-    return Tracks(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.uint8), nothing, nothing)
-
-
 def colmap_model(reconstruction: Reconstruction, images: list[PlacedImage], tracks: Tracks) -> Any:
-    """The `pycolmap.Reconstruction`; image ids are 1 + view index, equal cameras are one camera."""
+    """The `pycolmap.Reconstruction`; image ids are 1 + view index, equal cameras are one camera.
+
+    Points and observations come in by the model's own files: handing each observation over by itself takes several times as long.
+    """
     pycolmap: Any = require("pycolmap", extra="", purpose="to write COLMAP models")
     model = pycolmap.Reconstruction()
     camera_ids = _add_cameras(pycolmap, model, [image.camera for image in images])
-    elements: list[list[Any]] = [[] for _ in range(len(tracks.points))]
     for index, (view, image) in enumerate(zip(reconstruction.views, images, strict=True)):
-        rows = tracks.point[tracks.view == index]
-        pixels = _project(view.world_to_cam, image.camera, tracks.points[rows])
-        entry = pycolmap.Image(name=image.name, keypoints=pixels, camera_id=camera_ids[index], image_id=index + 1)
+        entry = pycolmap.Image(name=image.name, camera_id=camera_ids[index], image_id=index + 1)
         model.add_image_with_trivial_frame(entry, pycolmap.Rigid3d(view.world_to_cam[:3]))
-        for number, row in enumerate(rows.tolist()):
-            elements[row].append(pycolmap.TrackElement(index + 1, number))
-    for point, color, seen in zip(tracks.points, tracks.colors, elements, strict=True):
-        model.add_point3D(point, pycolmap.Track(seen), color)
+    if len(tracks.points) == 0:
+        return model
+    with tempfile.TemporaryDirectory(prefix="amb3r-colmap-") as name:
+        model.write_binary(name)
+        add_observations(Path(name), [_observed(reconstruction, images, tracks, index) for index in range(len(images))])
+        write_points(Path(name), tracks)
+        model = pycolmap.Reconstruction(name)
     model.update_point_3d_errors()
     return model
+
+
+def _observed(reconstruction: Reconstruction, images: list[PlacedImage], tracks: Tracks, index: int) -> Observations:
+    rows = tracks.of_view(index)
+    pixels = _project(reconstruction.views[index].world_to_cam, images[index].camera, tracks.points[rows])
+    return Observations(pixels=pixels, point=rows)
 
 
 def _add_cameras(pycolmap: Any, model: Any, cameras: list[PinholeCamera]) -> list[int]:

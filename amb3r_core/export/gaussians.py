@@ -10,12 +10,11 @@ import numpy as np
 
 from amb3r_core.export.notes import comment_lines
 from amb3r_core.export.ply import Vertices, write_vertices
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.depth_maps import normals_camera
-from amb3r_core.scene.fusion import fuse
 from amb3r_core.scene.reconstruction import Reconstruction
-from amb3r_core.scene.thinning import thinned
 from amb3r_core.scene.visibility import DepthView, sight
 
 SH_C0 = 0.28209479177387814
@@ -36,9 +35,10 @@ _NAMES = [
 GAUSSIAN_DTYPE = np.dtype([(name, "<f4") for name in _NAMES])
 
 
-def export_gaussians(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_gaussians(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """Writes at most `MAX_GAUSSIANS` gaussians, evenly spread over the fused points."""
-    cloud = thinned(fuse(reconstruction) if cloud is None else cloud, MAX_GAUSSIANS)
+    points = points or ScenePoints(reconstruction)
+    cloud = points.thinned(MAX_GAUSSIANS) if points.are_known else points.required()
     write_vertices(path, gaussian_vertices(cloud, normals_world(reconstruction, cloud)), comment_lines(reconstruction))
     return [path]
 

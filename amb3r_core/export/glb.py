@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.export.glb_file import FLOAT, UINT16, GlbBuffer, Json, column_major, write_container
 from amb3r_core.export.notes import provenance_record
-from amb3r_core.export.points import cloud_of
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.cloud import PointCloud
@@ -27,9 +27,9 @@ _POINTS, _LINES = 0, 1
 _EDGES = np.array([0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1], dtype="<u2")
 
 
-def export_glb(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_glb(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """Writes one GLB; a scene without depth has its cameras only."""
-    write_glb(path, reconstruction, cloud_of(reconstruction, cloud))
+    write_glb(path, reconstruction, (points or ScenePoints(reconstruction)).cloud)
     return [path]
 
 

@@ -31,7 +31,8 @@ class GlbBuffer:
         """Appends an array; the index of its accessor."""
         accessor: Json = {"bufferView": len(self.views), "componentType": component, "count": len(array), "type": kind}
         if component == FLOAT:
-            accessor |= {"min": array.min(axis=0).tolist(), "max": array.max(axis=0).tolist()}
+            columns = [array[:, axis] for axis in range(array.shape[1])]  # several times as fast as along the first axis
+            accessor |= {"min": [column.min().item() for column in columns], "max": [column.max().item() for column in columns]}
         self.accessors.append(accessor)
         view = self.add_bytes(np.ascontiguousarray(array).tobytes())
         if target is not None:

@@ -19,7 +19,7 @@ from amb3r_core.export.image_kinds import is_image_file
 from amb3r_core.export.notes import comment_lines, provenance_record, write_json, write_sidecar
 from amb3r_core.export.ply import Vertices, write_vertices
 from amb3r_core.export.png import write_png
-from amb3r_core.export.points import cloud_of
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.optional import require
 from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.camera import PinholeCamera
@@ -39,7 +39,7 @@ SEED_FILE = "sparse_pc.ply"
 _SEED_DTYPE = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
 
 
-def export_nerfstudio(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_nerfstudio(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """Writes the dataset into the folder `path`; transforms.json is written last."""
     path.mkdir(parents=True, exist_ok=True)
     world = z_up_from_world(reconstruction)
@@ -47,7 +47,8 @@ def export_nerfstudio(reconstruction: Reconstruction, path: Path, cloud: PointCl
     depths = write_depths(reconstruction, path, images)
     confidences = write_confidences(reconstruction, path, images)
     masks = write_masks(reconstruction, path, images)
-    seed = seed_cloud(cloud_of(reconstruction, cloud), world)
+    points = points or ScenePoints(reconstruction)
+    seed = seed_cloud(points.thinned(MAX_SEED_POINTS), world)
     written = [path / "images" / image.name for image in images] + [path / name for name in (*depths, *confidences, *masks)]
     if len(seed):
         write_vertices(path / SEED_FILE, seed, comment_lines(reconstruction, "Nerfstudio world, see transforms.json"))

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.export.notes import provenance_record, weights_licence
-from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.reconstruction import Reconstruction
 
 
-def export_npz(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_npz(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """Writes the arrays; memory-mapped maps are copied piece by piece."""
     with path.open("wb") as file:
         np.savez(file, **scene_arrays(reconstruction))

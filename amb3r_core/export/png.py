@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 _GREY, _RGB = 0, 2
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_COMPRESSION_LEVEL = 3
+_COMPRESSION_LEVEL = 1
+"""Of rows told by their difference from the row above: smaller than plain rows at level 3, in half the time."""
+_FILTER_UP = 2
 
 
 def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
@@ -20,7 +22,8 @@ def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None
     height, width = image.shape[:2]
     big_endian = image.astype(image.dtype.newbyteorder(">"), copy=False).reshape(height, -1)
     rows = np.zeros((height, 1 + big_endian.shape[1] * image.dtype.itemsize), dtype=np.uint8)
-    rows[:, 1:] = np.ascontiguousarray(big_endian).view(np.uint8)
+    rows[:, 0], rows[:, 1:] = _FILTER_UP, np.ascontiguousarray(big_endian).view(np.uint8)
+    rows[1:, 1:] -= rows[:-1, 1:].copy()
     header = struct.pack(">IIBBBBB", width, height, 8 * image.dtype.itemsize, _RGB if is_rgb else _GREY, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), _COMPRESSION_LEVEL)), (b"IEND", b""))
     path.write_bytes(_SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks))

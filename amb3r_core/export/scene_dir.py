@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from amb3r_core.export.file_copy import copy_file
 from amb3r_core.export.notes import cloud_lines
-from amb3r_core.export.points import cloud_of
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.scene.fusion import fuse
 from amb3r_core.scene.reconstruction import Dense, Reconstruction, View
 from amb3r_core.scene.trust import DEFAULT_KEEP, Keep, kept, with_cloud_of
 from amb3r_core.scene_folder.document import CONFIDENCE_FILE, DEPTH_FILE, POINTS_FILE, RGB_FILE, SCENE_FILE, is_inside, scene_text
@@ -43,7 +44,7 @@ def save_scene(
     target = Path(os.path.abspath(folder))
     with staged_folder(target, overwrite=overwrite) as partial:
         if cloud is None and reconstruction.dense is not None:
-            cloud = cloud_of(kept(reconstruction, keep), None)
+            cloud = fuse(kept(reconstruction, keep))
             reconstruction = with_cloud_of(reconstruction, keep)
         written = write_scene_folder(_carried_over(reconstruction, target, partial), partial, cloud)
     return [target / path.relative_to(partial) for path in written]
@@ -59,13 +60,19 @@ def write_scene_folder(reconstruction: Reconstruction, folder: Path, cloud: Poin
     if reconstruction.dense is not None:
         written += _write_maps(reconstruction.dense, folder)
     n_points: int | None = None
-    if cloud is not None or reconstruction.dense is not None:
-        cloud = cloud_of(reconstruction, cloud)
+    points = ScenePoints(reconstruction, cloud)
+    if points.are_known:
+        cloud = points.cloud
         n_points = len(cloud)
         write_cloud(folder / POINTS_FILE, cloud, cloud_lines(reconstruction))
         written.append(folder / POINTS_FILE)
     (folder / SCENE_FILE).write_text(scene_text(reconstruction, folder, n_points), encoding="utf-8")
     return [*written, folder / SCENE_FILE]
+
+
+def export_scene_folder(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
+    """The same, as one of the export formats."""
+    return write_scene_folder(reconstruction, path, points.cloud if points is not None and points.are_known else None)
 
 
 def _write_maps(dense: Dense, folder: Path) -> list[Path]:

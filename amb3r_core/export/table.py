@@ -1,7 +1,8 @@
 """Every format a scene can be written to, by name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -12,8 +13,8 @@ from amb3r_core.export.glb import export_glb
 from amb3r_core.export.nerfstudio import export_nerfstudio
 from amb3r_core.export.npz import export_npz
 from amb3r_core.export.ply import export_ply
-from amb3r_core.export.points import cloud_of
-from amb3r_core.export.scene_dir import write_scene_folder
+from amb3r_core.export.points import ScenePoints
+from amb3r_core.export.scene_dir import export_scene_folder
 from amb3r_core.export.tum import export_tum
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Reconstruction
@@ -46,9 +47,15 @@ class Exporter(Protocol):
     @property
     def depth(self) -> Depth: ...
 
-    def __call__(self, reconstruction: Reconstruction, path: Path, /, cloud: PointCloud | None = None) -> list[Path]:
-        """Writes to `path` and returns the written files. cloud: the fused points when they are at hand."""
+    def __call__(self, reconstruction: Reconstruction, path: Path, /, points: ScenePoints | None = None) -> list[Path]:
+        """Writes to `path` and returns the written files. points: of the kept depth, when other exports share them."""
         ...
+
+
+class Writer(Protocol):
+    """The function behind an exporter."""
+
+    def __call__(self, reconstruction: Reconstruction, path: Path, /, points: ScenePoints | None = None) -> list[Path]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +64,13 @@ class Format:
 
     description: str
     default_name: str
-    write: Callable[[Reconstruction, Path, PointCloud | None], list[Path]]
+    write: Writer
     is_folder: bool = False
     extra: str = ""
     depth: Depth = "kept"
 
-    def __call__(self, reconstruction: Reconstruction, path: Path, /, cloud: PointCloud | None = None) -> list[Path]:
-        return self.write(reconstruction, path, cloud)
+    def __call__(self, reconstruction: Reconstruction, path: Path, /, points: ScenePoints | None = None) -> list[Path]:
+        return self.write(reconstruction, path, points)
 
 
 EXPORTERS: Mapping[str, Exporter] = {
@@ -75,7 +82,7 @@ EXPORTERS: Mapping[str, Exporter] = {
     "tum": Format("camera trajectory as text", "trajectory.txt", export_tum, depth="none"),
     "splat": Format("3D Gaussians to look at or to start training from, INRIA PLY", "splat.ply", export_gaussians),
     "npz": Format("all arrays in one NumPy file", "scene.npz", export_npz),
-    "scene": Format("our own scene folder", "scene", write_scene_folder, is_folder=True, depth="all"),
+    "scene": Format("our own scene folder", "scene", export_scene_folder, is_folder=True, depth="all"),
 }
 
 
@@ -108,14 +115,35 @@ def export_scene(
     points when they are at hand, else they are fused here, of what is kept. Raises `InputError` for an unknown format, an output
     that exists and a scene of which nothing is kept, `ResourceError` when the disk is full or read-only.
     """
-    exporter = find_exporters([format])[format]
-    target = Path(path)
-    stage = staged_folder if exporter.is_folder else staged_file
-    with stage(target, overwrite=overwrite) as partial:
-        if exporter.depth != "none":
-            cut = kept(reconstruction, keep)
-            if exporter.depth == "all":
-                reconstruction, cloud = with_cloud_of(reconstruction, keep), cloud_of(cut, cloud)
-            reconstruction = depth_for(exporter, reconstruction, cut)
-        written = exporter(reconstruction, partial, cloud)
-    return [target / file.relative_to(partial) if exporter.is_folder else target for file in written]
+    return SceneExports(reconstruction, keep, cloud).write(path, format, overwrite=overwrite)
+
+
+class SceneExports:
+    """Exports of one scene in several formats: the cut by `keep`, the points and what else they share is made once.
+
+    cloud: the fused points of what is kept, when they are at hand.
+    """
+
+    def __init__(self, reconstruction: Reconstruction, keep: Keep = DEFAULT_KEEP, cloud: PointCloud | None = None) -> None:
+        self._whole = reconstruction
+        self._keep: Keep = keep
+        self._cloud = cloud
+
+    def write(self, path: Path | str, format: str, *, overwrite: bool = False) -> list[Path]:
+        """Writes one format, as `export_scene` does; the written files."""
+        exporter = find_exporters([format])[format]
+        target = Path(path)
+        stage = staged_folder if exporter.is_folder else staged_file
+        with stage(target, overwrite=overwrite) as partial:
+            written = self._write(exporter, partial)
+        return [target / file.relative_to(partial) if exporter.is_folder else target for file in written]
+
+    def _write(self, exporter: Exporter, path: Path) -> list[Path]:
+        if exporter.depth == "none":  # cameras are written of a scene too of which nothing is kept
+            return exporter(self._whole, path)
+        whole = with_cloud_of(self._whole, self._keep) if exporter.depth == "all" else self._whole
+        return exporter(depth_for(exporter, whole, self._points.reconstruction), path, self._points)
+
+    @cached_property
+    def _points(self) -> ScenePoints:
+        return ScenePoints(kept(self._whole, self._keep), self._cloud)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from amb3r_core.export.notes import comment_lines
-from amb3r_core.scene.cloud import PointCloud
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.conventions import quaternion_from_rotation
 from amb3r_core.scene.reconstruction import Reconstruction
 
 
-def export_tum(reconstruction: Reconstruction, path: Path, cloud: PointCloud | None = None) -> list[Path]:
+def export_tum(reconstruction: Reconstruction, path: Path, points: ScenePoints | None = None) -> list[Path]:
     """Writes one line per view. Needs no points."""
     header = [*comment_lines(reconstruction), "timestamp tx ty tz qx qy qz qw (camera to world)"]
     lines = [*(f"# {line}" for line in header), *trajectory_lines(reconstruction)]

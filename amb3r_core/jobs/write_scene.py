@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amb3r_core.export import Exporter, depth_for, find_exporters, scene_dir
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.jobs.source import Inputs
 from amb3r_core.options import ReconstructOptions
 from amb3r_core.progress import Monitor, Progress, silent
-from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.fusion import FusionConfig, fuse
 from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.trust import kept, with_cloud_of
@@ -54,11 +54,11 @@ def write_scene(
         reconstructed(replace(job, keep=folder), monitor) as reconstruction,
     ):
         cut = kept(reconstruction, options.keep)
-        cloud = fuse(cut, fusion or FusionConfig(), monitor)
+        points = ScenePoints(cut, fuse(cut, fusion or FusionConfig(), monitor))
         reconstruction = with_cloud_of(reconstruction, options.keep)
-        scene_dir.write_scene_folder(reconstruction, folder, cloud)
-        written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, cut, cloud, folder, monitor)]
-        n_points = len(cloud)
+        scene_dir.write_scene_folder(reconstruction, folder, points.cloud)
+        written = [path.relative_to(folder) for path in _export_all(exporters, reconstruction, points, folder, monitor)]
+        n_points = len(points.cloud)
         put_in_place(place)  # before the work folder goes: a kill in between loses neither
     return WrittenScene(
         folder=output,
@@ -69,17 +69,13 @@ def write_scene(
 
 
 def _export_all(
-    exporters: dict[str, Exporter],
-    reconstruction: Reconstruction,
-    cut: Reconstruction,
-    cloud: PointCloud,
-    folder: Path,
-    monitor: Monitor,
+    exporters: dict[str, Exporter], reconstruction: Reconstruction, points: ScenePoints, folder: Path, monitor: Monitor
 ) -> list[Path]:
+    """points: of the kept depth, for all exports alike."""
     written: list[Path] = []
     for done, (name, exporter) in enumerate(exporters.items()):
         monitor(Progress(stage="export", done=done, total=len(exporters), message=name))
         written.append(folder / exporter.default_name)
-        exporter(depth_for(exporter, reconstruction, cut), written[-1], cloud)
+        exporter(depth_for(exporter, reconstruction, points.reconstruction), written[-1], points)
     monitor(Progress(stage="export", done=len(exporters), total=len(exporters)))
     return written

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amb3r_core.scene.arrays import Float32, Float64, Floats
 from amb3r_core.scene.lens import STRAIGHT, Lens
@@ -52,6 +53,13 @@ class PinholeCamera:
         x = ((np.arange(self.width) - self.cx) / self.fx).astype(np.float32)
         y = ((np.arange(self.height) - self.cy) / self.fy).astype(np.float32)
         return np.stack([z * x[None, :], z * y[:, None], z], axis=-1)
+
+    def unproject_pixels(self, pixel: NDArray[np.intp], z: Float32) -> Float32:
+        """Camera-frame points (M, 3) float32 of pixels (M,), counted row by row, and their z-depths (M,)."""
+        row, column = np.divmod(pixel, self.width)
+        x = ((np.arange(self.width) - self.cx) / self.fx).astype(np.float32)
+        y = ((np.arange(self.height) - self.cy) / self.fy).astype(np.float32)
+        return np.stack([z * x.take(column), z * y.take(row), z], axis=-1)
 
     def mapped(self, letterbox: "Letterbox", width: int, height: int) -> "PinholeCamera":
         """The camera of a (height, width) grid into which this camera's whole image was resized at `letterbox`."""

@@ -41,10 +41,11 @@ class PointCloud:
 
     def selected(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "PointCloud":
         """The cloud of the chosen points, in the chosen order."""
+        rows = np.flatnonzero(index) if index.dtype == np.bool_ else index
         return PointCloud(
-            points=self.points[index],
-            colors=self.colors[index],
-            confidence=self.confidence[index],
-            view_index=self.view_index[index],
-            radius=self.radius[index],
+            points=self.points.take(rows, axis=0),
+            colors=self.colors.take(rows, axis=0),
+            confidence=self.confidence.take(rows),
+            view_index=self.view_index.take(rows),
+            radius=self.radius.take(rows),
         )

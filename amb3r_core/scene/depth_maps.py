@@ -41,22 +41,36 @@ def _jumps_to_the_right(inverse: Float32, max_jump: float) -> Mask:
     left, right = inverse[:, :-1], inverse[:, 1:]
     limit = np.float32(max_jump) * np.maximum(left, right)
     step = right - left
-    bend = np.full_like(inverse, np.nan)
-    bend[:, 1:-1] = np.abs(np.diff(step, axis=1))
-    from_left, from_right = bend[:, :-1], bend[:, 1:]
-    is_unexplained = (from_left > limit) | (from_right > limit) | (np.isnan(from_left) & np.isnan(from_right))
-    return (np.abs(step) > limit) & is_unexplained
+    jumps = np.abs(step) > limit
+    row, column = np.nonzero(jumps)  # few, so that only these are looked at closely
+    last = step.shape[1] - 1
+    here, most = step[row, column], limit[row, column]
+    from_left = np.where(column > 0, np.abs(here - step[row, column - 1]), np.float32(np.nan))
+    from_right = np.where(column < last, np.abs(step[row, np.minimum(column + 1, last)] - here), np.float32(np.nan))
+    is_unexplained = (from_left > most) | (from_right > most) | (np.isnan(from_left) & np.isnan(from_right))
+    jumps[row, column] = is_unexplained
+    return jumps
 
 
 def normals_camera(camera: PinholeCamera, depth: Floats) -> Float32:
     """Unit surface normals (H, W, 3) in the camera frame, facing the camera; NaN where depth is unknown or isolated."""
+    normals = -np.stack(_planes(camera, depth)[1], axis=-1)
+    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+
+
+def _planes(camera: PinholeCamera, depth: Floats) -> tuple[Float32, tuple[Float32, Float32, Float32]]:
+    """Inverse depth (H, W), and the plane through each pixel: n with n . X = 1, as three maps (H, W)."""
     inverse = inverse_depth(depth)
     along_x = _slope(inverse) * np.float32(camera.fx)
     along_y = _slope(inverse.T).T * np.float32(camera.fy)
+    x, y = _rays(camera)
+    return inverse, (along_x, along_y, inverse - x * along_x - y * along_y)
+
+
+def _rays(camera: PinholeCamera) -> tuple[Float32, Float32]:
+    """x (W,) and y (H, 1) of the rays (x, y, 1) through the pixels."""
     x = ((np.arange(camera.width) - camera.cx) / camera.fx).astype(np.float32)
-    y = ((np.arange(camera.height) - camera.cy) / camera.fy).astype(np.float32)[:, None]
-    normals = -np.stack([along_x, along_y, inverse - x * along_x - y * along_y], axis=-1)
-    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+    return x, ((np.arange(camera.height) - camera.cy) / camera.fy).astype(np.float32)[:, None]
 
 
 def _slope(image: Float32) -> Float32:
@@ -71,11 +85,11 @@ def _slope(image: Float32) -> Float32:
 
 def grazing_pixels(camera: PinholeCamera, depth: Floats, max_angle_deg: float) -> Mask:
     """True (H, W) where the surface is seen at more than `max_angle_deg` from its normal."""
-    normals = normals_camera(camera, depth)
-    x = ((np.arange(camera.width) - camera.cx) / camera.fx).astype(np.float32)
-    y = ((np.arange(camera.height) - camera.cy) / camera.fy).astype(np.float32)[:, None]
-    along_ray = -(normals[..., 0] * x + normals[..., 1] * y + normals[..., 2])
-    return along_ray < np.float32(np.cos(np.deg2rad(max_angle_deg))) * np.sqrt(x * x + y * y + 1.0)
+    inverse, (n_x, n_y, n_z) = _planes(camera, depth)
+    x, y = _rays(camera)
+    # The cosine between ray and normal is n . (x, y, 1) / |n| / |(x, y, 1)|, and n . (x, y, 1) is the inverse depth.
+    least = np.float32(np.cos(np.deg2rad(max_angle_deg)) ** 2) * (x * x + y * y + 1)
+    return inverse * inverse < least * (n_x * n_x + n_y * n_y + n_z * n_z)
 
 
 def pixel_footprint(camera: PinholeCamera, depth: Floats) -> Float32:

@@ -1,5 +1,6 @@
 """From depth maps to one point cloud: confident, off the depth edges, confirmed by other views, one point per voxel."""
 
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,13 @@ from amb3r_core.scene.depth_maps import depth_edges, grazing_pixels, pixel_footp
 from amb3r_core.scene.geometry import transform_points
 from amb3r_core.scene.reconstruction import Dense, Reconstruction
 from amb3r_core.scene.thinning import VoxelThinner
+from amb3r_core.scene.threads import map_in_order
 from amb3r_core.scene.visibility import DepthView, overlapping_views, sight
 
 Mask = NDArray[np.bool_]
 
+JUDGED_AT_ONCE = 20_000
+"""So many points of a view are held against all its judges at a time, so that temporaries stay in the processor's cache."""
 STATISTICS_STEP = 3
 """Percentiles are taken over every third pixel of every third row."""
 
@@ -76,7 +80,7 @@ def fuse(reconstruction: Reconstruction, config: FusionConfig | None = None, mon
     """The scene's point cloud in world coordinates and scene units; the same input gives the same bytes.
 
     A point's radius is half its pixel's footprint (depth / focal length / 2), or half a voxel where that is more. Works on
-    memory-mapped maps, one view at a time. Raises `InputError` for a scene without depth.
+    memory-mapped maps, a few views at a time. Raises `InputError` for a scene without depth.
     """
     config = config or FusionConfig()
     dense = reconstruction.dense
@@ -85,9 +89,15 @@ def fuse(reconstruction: Reconstruction, config: FusionConfig | None = None, mon
     min_confidence = _least_confidence(reconstruction, dense, config)
     thinner = VoxelThinner(config.voxel_size or _median_footprint(reconstruction, dense), config.max_points)
     judges = overlapping_views(reconstruction, config.neighbour_views)
-    for index in track(range(reconstruction.n_views), monitor, stage="fuse", total=reconstruction.n_views):
+
+    def confirmed(index: int) -> PointCloud:
         candidates = view_points(reconstruction, index, config, min_confidence)
-        thinner.add(candidates.selected(_confirmed(reconstruction, judges[index], candidates.points, config)))
+        return candidates.selected(_confirmed(reconstruction, judges[index], candidates.points, config))
+
+    clouds = map_in_order(confirmed, reconstruction.n_views)
+    with closing(clouds):
+        for cloud in track(clouds, monitor, stage="fuse", total=reconstruction.n_views):
+            thinner.add(cloud)
     return thinner.cloud()
 
 
@@ -102,12 +112,14 @@ def view_points(reconstruction: Reconstruction, index: int, config: FusionConfig
     keep = (depth > 0) & (confidence >= min_confidence)
     keep &= ~depth_edges(depth, config.max_depth_jump)
     keep &= ~grazing_pixels(camera, depth, config.max_grazing_deg)
+    pixel = np.flatnonzero(keep)
+    z = depth.ravel().take(pixel)
     return PointCloud(
-        points=transform_points(view.cam_to_world, camera.unproject(depth)[keep]),
-        colors=np.asarray(dense.rgb[index])[keep],
-        confidence=confidence[keep],
-        view_index=np.full(int(keep.sum()), index, dtype=np.int32),
-        radius=pixel_footprint(camera, depth[keep]) / 2,
+        points=transform_points(view.cam_to_world, camera.unproject_pixels(pixel, z)),
+        colors=np.asarray(dense.rgb[index]).reshape(-1, 3).take(pixel, axis=0),
+        confidence=confidence.ravel().take(pixel),
+        view_index=np.full(len(pixel), index, dtype=np.int32),
+        radius=pixel_footprint(camera, z) / 2,
     )
 
 
@@ -119,19 +131,18 @@ def _in_letterbox(shape: tuple[int, ...], slices: tuple[slice, slice]) -> Mask:
 
 def _confirmed(reconstruction: Reconstruction, judges: list[int], points: Float32, config: FusionConfig) -> Mask:
     """Which points (M, 3) enough other views confirm and not more contradict."""
-    agreeing = np.zeros(len(points), dtype=np.int16)
-    contradicting = np.zeros(len(points), dtype=np.int16)
-    for other in judges:
-        sighting = sight(
-            DepthView.of(reconstruction, other),
-            points,
-            tolerance=config.depth_tolerance,
-            free_space_tolerance=config.free_space_tolerance,
-        )
-        agreeing[sighting.index] += sighting.is_seen
-        contradicting[sighting.index] += sighting.is_seen_through
+    views = [DepthView.of(reconstruction, other) for other in judges]
     needed = config.agreeing_views_needed(reconstruction.n_views)
-    return (agreeing >= needed) & (contradicting <= agreeing)
+    confirmed = np.zeros(len(points), dtype=np.bool_)
+    for start in range(0, len(points), JUDGED_AT_ONCE):
+        some = points[start : start + JUDGED_AT_ONCE]
+        agreeing, contradicting = np.zeros(len(some), dtype=np.int16), np.zeros(len(some), dtype=np.int16)
+        for view in views:
+            sighting = sight(view, some, tolerance=config.depth_tolerance, free_space_tolerance=config.free_space_tolerance)
+            agreeing[sighting.index] += sighting.is_seen
+            contradicting[sighting.index] += sighting.is_seen_through
+        confirmed[start : start + len(some)] = (agreeing >= needed) & (contradicting <= agreeing)
+    return confirmed
 
 
 def _least_confidence(reconstruction: Reconstruction, dense: Dense, config: FusionConfig) -> float:

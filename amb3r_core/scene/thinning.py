@@ -1,6 +1,7 @@
 """Point clouds made even: at most one point per voxel, in bounded memory, with the same result every time."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,13 @@ from amb3r_core.scene.arrays import Float32, Float64
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.confidence import weight_of_confidence
 
+Index = NDArray[np.intp]
+Cells = tuple[NDArray[np.int32], ...]
+
 PENDING_POINTS = 1_000_000
-"""How many points wait before they are merged into the voxels."""
+"""How many points wait before they are merged into the voxels, at least."""
+PENDING_SHARE = 0.5
+"""How many points wait, as a share of the voxels there are already, so that many small merges do not take most of the time."""
 LEAST_WEIGHT = 1e-3
 """What a point without any confidence still counts in a mean."""
 LEAST_COARSENING = 1.05
@@ -18,16 +24,19 @@ LEAST_COARSENING = 1.05
 LEAST_VOXEL_SIZE = 1e-30
 """Stands in for a spacing of zero."""
 _BITS = 21
-"""Bits per axis of a voxel's key. Voxels 2^21 sizes apart (10 km at 5 mm) share a key."""
+"""Bits per axis of a voxel's number. Voxels 2^21 sizes apart (10 km at 5 mm) are one."""
+_LARGEST_KEY_BITS = 63
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Weighted sums of merged points (M,), and the confidence, view and radius of the most confident of each."""
+    """Weighted sums of merged points, each column by itself (M,), and the values of the most confident of each."""
 
+    cell: Cells
+    """The voxel along x, y and z."""
     weight: Float64
-    position: Float64
-    color: Float64
+    position: tuple[Float64, ...]
+    color: tuple[Float64, ...]
     confidence: Float32
     view_index: NDArray[np.int32]
     radius: Float32
@@ -35,15 +44,9 @@ class _Rows:
     def __len__(self) -> int:
         return len(self.weight)
 
-    def taken(self, index: NDArray[np.intp]) -> "_Rows":
-        return _Rows(
-            self.weight[index],
-            self.position[index],
-            self.color[index],
-            self.confidence[index],
-            self.view_index[index],
-            self.radius[index],
-        )
+    def in_voxels(self, size: float) -> "_Rows":
+        """The same rows, put into other voxels by their means."""
+        return replace(self, cell=tuple(_cells(column / self.weight, size) for column in self.position))
 
 
 class VoxelThinner:
@@ -58,14 +61,21 @@ class VoxelThinner:
             raise ValueError(f"voxel_size must be positive and finite: {voxel_size}")
         self.voxel_size = voxel_size
         self._max_points = max_points
-        self._merged = _rows_of(empty_cloud())
-        self._pending: list[_Rows] = []
+        self._merged = _rows_of(empty_cloud(), voxel_size)
+        self._pending: list[PointCloud] = []
 
     def add(self, cloud: PointCloud) -> None:
         """Takes in more points."""
-        self._pending.append(_rows_of(cloud))
-        if sum(len(rows) for rows in self._pending) >= PENDING_POINTS:
+        self._pending.append(cloud)
+        if sum(len(waiting) for waiting in self._pending) >= max(PENDING_POINTS, PENDING_SHARE * len(self._merged)):
             self._merge()
+
+    def limited(self, max_points: int) -> "VoxelThinner":
+        """A thinner of all points so far, whose voxels grow from this one's until there are no more than `max_points`."""
+        self._merge()
+        other = VoxelThinner(self.voxel_size, max_points)
+        other._merged = self._merged
+        return other
 
     def cloud(self) -> PointCloud:
         """One point per filled voxel, in the order of the voxels.
@@ -74,31 +84,34 @@ class VoxelThinner:
         """
         self._merge()
         rows = self._merged
-        total = rows.weight[:, None]
         return PointCloud(
-            points=(rows.position / total).astype(np.float32),
-            colors=np.rint(rows.color / total).astype(np.uint8),
+            points=np.stack([column / rows.weight for column in rows.position], axis=1, dtype=np.float32, casting="same_kind"),
+            colors=np.stack([np.rint(column / rows.weight).astype(np.uint8) for column in rows.color], axis=1),
             confidence=rows.confidence,
             view_index=rows.view_index,
             radius=np.maximum(rows.radius, np.float32(self.voxel_size / 2)),
         )
 
     def _merge(self) -> None:
-        rows = _joined([self._merged, *self._pending])
-        self._pending = []
-        self._merged = _merged(rows, self.voxel_size)
+        if self._pending:
+            rows = [self._merged, *(_rows_of(cloud, self.voxel_size) for cloud in self._pending)]
+            self._pending = []
+            self._merged = _merged(rows)
         while self._max_points is not None and len(self._merged) > self._max_points:
             self.voxel_size *= max(LEAST_COARSENING, float(np.sqrt(len(self._merged) / self._max_points)))
-            self._merged = _merged(self._merged, self.voxel_size)
+            self._merged = _merged([self._merged.in_voxels(self.voxel_size)])
 
 
 def thinned(cloud: PointCloud, max_points: int) -> PointCloud:
     """The cloud with at most `max_points` points, evenly spread; the same cloud when it has no more."""
-    if len(cloud) <= max_points:
-        return cloud
-    thinner = VoxelThinner(max(2.0 * float(np.median(cloud.radius)), LEAST_VOXEL_SIZE), max_points)
+    return cloud if len(cloud) <= max_points else spaced(cloud).limited(max_points).cloud()
+
+
+def spaced(cloud: PointCloud) -> VoxelThinner:
+    """A thinner of a cloud's points, at the spacing they have."""
+    thinner = VoxelThinner(max(2.0 * float(np.median(cloud.radius)), LEAST_VOXEL_SIZE) if len(cloud) else 1.0)
     thinner.add(cloud)
-    return thinner.cloud()
+    return thinner
 
 
 def empty_cloud() -> PointCloud:
@@ -112,43 +125,91 @@ def empty_cloud() -> PointCloud:
     )
 
 
-def _rows_of(cloud: PointCloud) -> _Rows:
-    confidence = cloud.confidence.astype(np.float64)
-    weight = weight_of_confidence(confidence) + LEAST_WEIGHT
-    position, color = cloud.points * weight[:, None], cloud.colors * weight[:, None]
-    return _Rows(weight, position, color, cloud.confidence, cloud.view_index, cloud.radius)
-
-
-def _joined(parts: list[_Rows]) -> _Rows:
+def _rows_of(cloud: PointCloud, voxel_size: float) -> _Rows:
+    points = [cloud.points[:, axis].astype(np.float64) for axis in range(3)]
+    weight = weight_of_confidence(cloud.confidence.astype(np.float64)) + LEAST_WEIGHT
     return _Rows(
-        np.concatenate([rows.weight for rows in parts]),
-        np.concatenate([rows.position for rows in parts]),
-        np.concatenate([rows.color for rows in parts]),
-        np.concatenate([rows.confidence for rows in parts]),
-        np.concatenate([rows.view_index for rows in parts]),
-        np.concatenate([rows.radius for rows in parts]),
+        cell=tuple(_cells(column, voxel_size) for column in points),
+        weight=weight,
+        position=tuple(column * weight for column in points),
+        color=tuple(cloud.colors[:, channel] * weight for channel in range(3)),
+        confidence=cloud.confidence,
+        view_index=cloud.view_index,
+        radius=cloud.radius,
     )
 
 
-def _merged(rows: _Rows, voxel_size: float) -> _Rows:
-    """Rows summed per voxel, in the order of the voxels' keys."""
-    if len(rows) == 0:
-        return rows
-    key = _voxel_keys(rows.position / rows.weight[:, None], voxel_size)
-    order = np.lexsort((-rows.confidence, key))
-    key = key[order]
-    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    best = rows.taken(order[first])
+def _merged(parts: list[_Rows]) -> _Rows:
+    """Rows summed per voxel, in the order of the voxels."""
+    cell = tuple(np.concatenate(columns) for columns in zip(*(rows.cell for rows in parts), strict=True))
+    if len(cell[0]) == 0:
+        return parts[0]
+    order, is_first = _by_voxel(cell)
+    first, voxel = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+    joined, ordered = np.empty(len(order)), np.empty(len(order))
+
+    def summed(columns: Iterable[Float64]) -> Float64:
+        np.concatenate(list(columns), out=joined)
+        joined.take(order, out=ordered, mode="clip")  # any other mode makes a copy first
+        return np.bincount(voxel, ordered).astype(np.float64, copy=False)
+
+    confidence = np.concatenate([rows.confidence for rows in parts])
+    best = order.take(_most_confident(confidence.take(order), voxel, first))
+    first = order.take(first)
     return _Rows(
-        np.add.reduceat(rows.weight[order], first),
-        np.add.reduceat(rows.position[order], first, axis=0),
-        np.add.reduceat(rows.color[order], first, axis=0),
-        best.confidence,
-        best.view_index,
-        best.radius,
+        cell=tuple(column.take(first) for column in cell),
+        weight=summed(rows.weight for rows in parts),
+        position=tuple(summed(rows.position[axis] for rows in parts) for axis in range(3)),
+        color=tuple(summed(rows.color[channel] for rows in parts) for channel in range(3)),
+        confidence=confidence.take(best),
+        view_index=np.concatenate([rows.view_index for rows in parts]).take(best),
+        radius=np.concatenate([rows.radius for rows in parts]).take(best),
     )
 
 
-def _voxel_keys(points: Float64, voxel_size: float) -> NDArray[np.int64]:
-    cell = np.floor(points / voxel_size).astype(np.int64) & ((1 << _BITS) - 1)
-    return (cell[:, 0] << (2 * _BITS)) | (cell[:, 1] << _BITS) | cell[:, 2]
+def _cells(column: Float64, voxel_size: float) -> NDArray[np.int32]:
+    """The voxels' numbers (M,) along one axis, from -2^20 up to 2^20."""
+    half, mask = 1 << (_BITS - 1), (1 << _BITS) - 1
+    cell = np.floor(column / voxel_size).astype(np.int64)
+    return (((cell + half) & mask) - half).astype(np.int32)
+
+
+def _by_voxel(cell: Cells) -> tuple[Index, NDArray[np.bool_]]:
+    """Rows by voxel, and within a voxel as they came; and which of them begin a voxel.
+
+    Where key and row fit into one number, that number is sorted: several times as fast as to sort rows by their keys.
+    """
+    key, key_bits = _voxel_keys(cell)
+    row_bits = len(key).bit_length()
+    if key_bits + row_bits <= _LARGEST_KEY_BITS:
+        key <<= row_bits
+        key |= np.arange(len(key))
+        key.sort()
+        order = (key & ((1 << row_bits) - 1)).astype(np.intp, copy=False)
+        key >>= row_bits
+    else:
+        order = np.argsort(key, kind="stable")
+        key = key.take(order)
+    is_first = np.ones(len(key), dtype=np.bool_)
+    np.not_equal(key[1:], key[:-1], out=is_first[1:])
+    return order, is_first
+
+
+def _voxel_keys(cell: Cells) -> tuple[NDArray[np.int64], int]:
+    """One number (M,) per voxel, x before y before z and 0 before -1; and how many bits it takes."""
+    key, key_bits = np.zeros(len(cell[0]), dtype=np.int64), 0
+    for column in cell:
+        low, high = int(column.min()), int(column.max())
+        # Bits that say nothing are left out; cutting negative numbers to their last bits puts them behind the others.
+        start, bits = (0 if low < 0 <= high else low), (high - low).bit_length()
+        key <<= bits
+        key |= (column - start) & ((1 << bits) - 1)
+        key_bits += bits
+    return key, key_bits
+
+
+def _most_confident(confidence: Float32, voxel: Index, first: Index) -> Index:
+    """The first of the most confident rows of each voxel, of rows (M,) in the order of their voxels."""
+    candidates = np.flatnonzero(confidence == np.maximum.reduceat(confidence, first).take(voxel))
+    of_voxel = voxel.take(candidates)
+    return candidates[np.concatenate([[True], of_voxel[1:] != of_voxel[:-1]])]

@@ -9,6 +9,7 @@ from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.thinning import thinned
+from amb3r_core.scene.threads import map_in_order
 from amb3r_core.scene.visibility import DepthView, sight
 
 Index = NDArray[np.intp]
@@ -51,17 +52,30 @@ class Tracks:
         """Number of views that see each point (P,)."""
         return np.bincount(self.point, minlength=len(self.points))
 
+    def of_view(self, index: int) -> Index:
+        """The points that view `index` sees, ascending."""
+        start, stop = np.searchsorted(self.view, (index, index + 1))
+        return self.point[start:stop]
+
+
+def no_tracks() -> Tracks:
+    """Tracks of no points."""
+    nothing = np.zeros(0, dtype=np.intp)
+    return Tracks(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.uint8), nothing, nothing)
+
 
 def visibility_tracks(reconstruction: Reconstruction, cloud: PointCloud, config: TrackConfig | None = None) -> Tracks:
     """Tracks of an even choice of the cloud's points through every view whose depth map has the point."""
     config = config or TrackConfig()
     cloud = thinned(cloud, CANDIDATES_PER_POINT * config.max_points)
     points = cloud.points.astype(np.float64)
-    seen = [_seen_by(reconstruction, index, points, config.depth_tolerance) for index in range(reconstruction.n_views)]
+    seen = list(
+        map_in_order(lambda index: _seen_by(reconstruction, index, points, config.depth_tolerance), reconstruction.n_views)
+    )
     chosen = _choose(seen, len(points), config)
     number = np.full(len(points), -1, dtype=np.intp)
     number[chosen] = np.arange(len(chosen))
-    kept = [number[rows][number[rows] >= 0] for rows in seen]
+    kept = [numbered[numbered >= 0] for numbered in (number.take(rows) for rows in seen)]
     return Tracks(
         points=points[chosen],
         colors=cloud.colors[chosen],
@@ -83,16 +97,18 @@ def _choose(seen: list[Index], n_points: int, config: TrackConfig) -> Index:
         lengths[rows] += 1
     min_views = min(config.min_views, len(seen))
     is_long, is_enough = lengths >= max(LONG_TRACK, min_views), lengths >= min_views
-    chosen = _evenly(np.flatnonzero(is_long), config.max_points)
-    chosen = np.concatenate([chosen, _evenly(np.flatnonzero(is_enough & ~is_long), config.max_points - len(chosen))])
+    long = _evenly(np.flatnonzero(is_long), config.max_points)
+    is_chosen = np.zeros(n_points, dtype=np.bool_)
+    is_chosen[long] = True
+    is_chosen[_evenly(np.flatnonzero(is_enough & ~is_long), config.max_points - len(long))] = True
     for rows in seen:
-        missing = config.min_points_per_view - len(np.intersect1d(rows, chosen))
+        missing = config.min_points_per_view - int(is_chosen[rows].sum())
         if missing > 0:
-            more = _evenly(np.setdiff1d(rows[is_enough[rows]], chosen), missing)
+            more = _evenly(rows[is_enough[rows] & ~is_chosen[rows]], missing)
             if missing == config.min_points_per_view and len(more) == 0:
                 more = _evenly(rows, missing)
-            chosen = np.concatenate([chosen, more])
-    return np.unique(chosen)
+            is_chosen[more] = True
+    return np.flatnonzero(is_chosen)
 
 
 def _evenly(rows: Index, count: int) -> Index:

@@ -18,6 +18,8 @@ FULL_PARALLAX_RAD = np.deg2rad(5.0)
 """Angle between two views' rays from which another view counts as fully independent evidence."""
 EDGE = 0.499
 """How far outside the outermost pixel centres a point still falls on the image; a hair less than half, for rounding."""
+NEAREST = 1e-6
+"""Depth beyond which a point is in front of a view."""
 SAME_PLACE_SHARE = 0.1
 """What a view from the very same place still counts."""
 
@@ -51,8 +53,10 @@ class Sighting:
 
     index: Index
     """(K,): which points."""
-    pixels: Floats
-    """(K, 2) on the dense grid."""
+    u: Floats
+    """(K,): columns on the dense grid."""
+    v: Floats
+    """(K,): rows."""
     z: Floats
     """(K,): depth of the point in this view."""
     is_seen: Mask
@@ -60,50 +64,64 @@ class Sighting:
     is_seen_through: Mask
     """(K,): the depth map has a surface clearly behind it all around."""
 
+    @property
+    def pixels(self) -> NDArray[np.float32 | np.float64]:
+        """(K, 2): columns and rows on the dense grid."""
+        return np.stack([self.u, self.v], axis=-1)
+
 
 def sight(view: DepthView, points: Floats, *, tolerance: float, free_space_tolerance: float = np.inf) -> Sighting:
     """What `view` says about world points (M, 3); tolerances are shares of the point's depth. Keeps the points' precision."""
-    points_cam = points @ view.world_to_cam[:3, :3].T.astype(points.dtype) + view.world_to_cam[:3, 3].astype(points.dtype)
-    index, pixels = _inside(view, points_cam)
-    z = points_cam[index, 2]
-    column, row = np.rint(pixels).astype(np.intp).T
-    is_seen = np.abs(view.depth[row, column] - z) <= tolerance * z
+    index, u, v, z = _inside(view, points)
+    depth = view.depth.ravel()
+    pixel = np.rint(v).astype(np.intp)
+    pixel *= view.depth.shape[1]
+    pixel += np.rint(u).astype(np.intp)
+    is_seen = np.abs(depth.take(pixel) - z) <= tolerance * z
     is_seen_through = np.zeros_like(is_seen)
     doubtful = np.flatnonzero(~is_seen)
-    around, interpolated = _around(view.depth, pixels[doubtful])
-    is_seen[doubtful] = np.abs(interpolated - z[doubtful]) <= tolerance * z[doubtful]
-    is_seen_through[doubtful] = around.min(axis=1) > (1.0 + free_space_tolerance) * z[doubtful]
-    return Sighting(index, pixels, z, is_seen, is_seen_through)
+    z_doubtful = z.take(doubtful)
+    nearest, interpolated = _around(view.depth, u.take(doubtful), v.take(doubtful))
+    is_seen[doubtful] = np.abs(interpolated - z_doubtful) <= tolerance * z_doubtful
+    is_seen_through[doubtful] = nearest > (1.0 + free_space_tolerance) * z_doubtful
+    return Sighting(index, u, v, z, is_seen, is_seen_through)
 
 
-def _inside(view: DepthView, points_cam: Floats) -> tuple[Index, Floats]:
-    """Which points (M, 3) fall on a pixel of the view's image, and where on the grid (K, 2)."""
+def _inside(view: DepthView, points: Floats) -> tuple[Index, Floats, Floats, Floats]:
+    """Which world points (M, 3) fall on a pixel of the view's image, and where: column, row and depth (K,)."""
     camera, letterbox = view.camera, view.letterbox
-    near = np.flatnonzero(points_cam[:, 2] > 1e-6)
-    x, y, z = points_cam[near].T
+    world_to_cam = view.world_to_cam[:3].astype(points.dtype)
+    x, y, z = world_to_cam[:, :3] @ points.T + world_to_cam[:, 3:]
+    near = np.flatnonzero(z > NEAREST)
+    if len(near) < len(z):
+        x, y, z = x.take(near), y.take(near), z.take(near)
     u = camera.fx * x / z + camera.cx
     v = camera.fy * y / z + camera.cy
     inside = (u >= letterbox.x - EDGE) & (u <= letterbox.x + letterbox.width - 1 + EDGE)
     inside &= (v >= letterbox.y - EDGE) & (v <= letterbox.y + letterbox.height - 1 + EDGE)
-    return near[inside], np.stack([u[inside], v[inside]], axis=-1)
+    index = np.flatnonzero(inside)
+    return near.take(index), u.take(index), v.take(index), z.take(index)
 
 
-def _around(depth: Float32, pixels: Floats) -> tuple[Float32, Float32]:
-    """The four depths (K, 4) around each pixel (K, 2) and their interpolation (K,), linear in inverse depth.
+def _around(depth: Float32, u: Floats, v: Floats) -> tuple[Float32, Float32]:
+    """The least of the four depths around each pixel (K,), and their interpolation (K,), linear in inverse depth.
 
     The interpolation is 0 where one of the four is unknown.
     """
     height, width = depth.shape
-    column, row = np.floor(pixels).astype(np.intp).T
-    right, below = (pixels - np.floor(pixels)).astype(np.float32).T
-    columns = np.clip(np.stack([column, column + 1, column, column + 1], axis=1), 0, width - 1)
-    rows = np.clip(np.stack([row, row, row + 1, row + 1], axis=1), 0, height - 1)
-    around = depth[rows, columns]
-    shares = np.stack([(1 - right) * (1 - below), right * (1 - below), (1 - right) * below, right * below], axis=1)
-    is_known = (around > 0).all(axis=1)
-    interpolated = np.zeros(len(pixels), dtype=np.float32)
-    interpolated[is_known] = 1.0 / (shares[is_known] / around[is_known]).sum(axis=1)
-    return around, interpolated
+    column, row = np.floor(u), np.floor(v)
+    right, below = (u - column).astype(np.float32), (v - row).astype(np.float32)
+    columns = [np.clip(column + step, 0, width - 1).astype(np.intp) for step in (0, 1)]
+    rows = [np.clip(row + step, 0, height - 1).astype(np.intp) * width for step in (0, 1)]
+    flat = depth.ravel()
+    corners = [flat.take(start + step) for start in rows for step in columns]
+    least = np.minimum(np.minimum(corners[0], corners[1]), np.minimum(corners[2], corners[3]))
+    shares = ((1 - right) * (1 - below), right * (1 - below), (1 - right) * below, right * below)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse = sum(share / corner for share, corner in zip(shares, corners, strict=True))
+    interpolated = np.zeros(len(u), dtype=np.float32)
+    np.divide(1.0, inverse, out=interpolated, where=least > 0)
+    return least, interpolated
 
 
 def overlapping_views(reconstruction: Reconstruction, count: int) -> list[list[int]]:
@@ -145,7 +163,6 @@ def _overlap(
     scores = np.zeros(reconstruction.n_views)
     for other, view in enumerate(reconstruction.views):
         if other != index:
-            points_cam = points @ world_to_cam[other, :3, :3].T + world_to_cam[other, :3, 3]
             blind = DepthView(cameras[other], world_to_cam[other], np.zeros((0, 0), dtype=np.float32), view.letterbox)
-            scores[other] = worth[other][_inside(blind, points_cam)[0]].sum()
+            scores[other] = worth[other][_inside(blind, points)[0]].sum()
     return scores

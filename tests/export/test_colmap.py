@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from amb3r_core.export.colmap import export_colmap, export_colmap_text
-from amb3r_core.scene.fusion import fuse
 from tests.fakes import fake_room
 
 pycolmap = pytest.importorskip("pycolmap")
@@ -23,7 +22,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="module", params=[export_colmap, export_colmap_text], ids=["binary", "text"])
 def written(request: pytest.FixtureRequest, scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    files = request.param(scene, folder, fuse(scene))
+    files = request.param(scene, folder)
     assert all(path.is_file() for path in files)
     return folder
 
@@ -66,7 +65,7 @@ def test_the_sidecar_tells_scale_and_licence(written: Path):
 
 
 def test_the_text_form_starts_with_the_notes(scene, tmp_path: Path):
-    export_colmap_text(scene, tmp_path, fuse(scene))
+    export_colmap_text(scene, tmp_path)
     first = (tmp_path / "sparse" / "0" / "cameras.txt").read_text().splitlines()[:3]
     assert first[1] == "# scale metric, unit metre"
 

@@ -9,6 +9,7 @@ import pytest
 from amb3r_core.errors import InputError
 from amb3r_core.export import gaussians
 from amb3r_core.export.gaussians import export_gaussians, normals_world, quaternions_of_normals
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.conventions import rotation_from_quaternion
 from amb3r_core.scene.fusion import fuse
 from tests.fakes import ROOM, fake_room
@@ -22,7 +23,7 @@ CLOUD = fuse(SCENE)
 @pytest.fixture(scope="module")
 def vertex(tmp_path_factory: pytest.TempPathFactory):
     path = tmp_path_factory.mktemp("splat") / "a.ply"
-    export_gaussians(SCENE, path, CLOUD)
+    export_gaussians(SCENE, path, ScenePoints(SCENE, CLOUD))
     return PlyData.read(path)["vertex"]
 
 
@@ -72,7 +73,7 @@ def test_a_point_without_depth_faces_its_camera():
 
 def test_too_many_points_are_thinned_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gaussians, "MAX_GAUSSIANS", 500)
-    export_gaussians(SCENE, tmp_path / "a.ply", CLOUD)
+    export_gaussians(SCENE, tmp_path / "a.ply", ScenePoints(SCENE, CLOUD))
     vertex = PlyData.read(tmp_path / "a.ply")["vertex"]
     assert 200 < vertex.count <= 500
     assert np.exp(vertex["scale_0"]).min() > 0.55 * 2 * np.median(CLOUD.radius)
@@ -84,7 +85,7 @@ def test_cameras_alone_make_no_gaussians(tmp_path: Path):
 
 
 def test_the_comments_tell_the_axes_and_the_scale(tmp_path: Path):
-    export_gaussians(SCENE, tmp_path / "a.ply", CLOUD)
+    export_gaussians(SCENE, tmp_path / "a.ply", ScenePoints(SCENE, CLOUD))
     comments = PlyData.read(tmp_path / "a.ply").comments
     assert "scale metric, unit metre" in comments
     assert "axes OpenCV: x right, y down, z forward" in comments

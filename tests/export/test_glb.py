@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.export.glb import export_glb, gltf_from_world, linear_colors
+from amb3r_core.export.points import ScenePoints
 from amb3r_core.scene.fusion import fuse
 from amb3r_core.scene.thinning import empty_cloud
 from tests.fakes import fake_room
@@ -31,7 +32,7 @@ def json_of(path: Path) -> dict:
 
 
 def test_an_independent_reader_finds_the_points_upright(tmp_path: Path):
-    export_glb(SCENE, tmp_path / "a.glb", CLOUD)
+    export_glb(SCENE, tmp_path / "a.glb", ScenePoints(SCENE, CLOUD))
     scene = load(tmp_path / "a.glb")
     transform, name = scene.graph["points"]
     assert np.array_equal(scene.geometry[name].vertices.astype(np.float32), CLOUD.points)
@@ -42,13 +43,13 @@ def test_an_independent_reader_finds_the_points_upright(tmp_path: Path):
 def test_colours_are_linear_light_as_gltf_wants(tmp_path: Path):
     levels = np.array([[0, 128, 255]], np.uint8)
     assert np.allclose(linear_colors(levels), [[0, 0.21586, 1]], atol=1e-5)
-    export_glb(SCENE, tmp_path / "a.glb", CLOUD)
+    export_glb(SCENE, tmp_path / "a.glb", ScenePoints(SCENE, CLOUD))
     colors = load(tmp_path / "a.glb").geometry["points"].colors[:, :3]
     assert np.abs(colors - 255 * linear_colors(CLOUD.colors)).max() <= 1
 
 
 def test_every_view_is_a_node_with_its_pose_and_its_pyramid(tmp_path: Path):
-    export_glb(SCENE, tmp_path / "a.glb", CLOUD)
+    export_glb(SCENE, tmp_path / "a.glb", ScenePoints(SCENE, CLOUD))
     scene = load(tmp_path / "a.glb")
     for view in SCENE.views:
         transform, name = scene.graph[view.name]
@@ -60,7 +61,7 @@ def test_every_view_is_a_node_with_its_pose_and_its_pyramid(tmp_path: Path):
 
 
 def test_scale_and_licence_are_in_the_assets_extras(tmp_path: Path):
-    export_glb(SCENE, tmp_path / "a.glb", CLOUD)
+    export_glb(SCENE, tmp_path / "a.glb", ScenePoints(SCENE, CLOUD))
     extras = json_of(tmp_path / "a.glb")["asset"]["extras"]
     assert extras["scale"] == "metric"
     assert extras["scale_source"] == "made to measure"
@@ -74,7 +75,7 @@ def test_without_a_known_up_the_camera_axes_are_turned(tmp_path: Path):
 @pytest.mark.parametrize("n_views", [0, 2])
 def test_a_scene_without_points_has_its_cameras(tmp_path: Path, n_views: int):
     scene = replace(fake_room(n_views).reconstruction, dense=None)
-    export_glb(scene, tmp_path / "a.glb", empty_cloud())
+    export_glb(scene, tmp_path / "a.glb", ScenePoints(scene, empty_cloud()))
     assert len(json_of(tmp_path / "a.glb")["nodes"]) == 1 + n_views
     if n_views:
         assert len(load(tmp_path / "a.glb").geometry) == n_views

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError
-from amb3r_core.export import EXPORTERS, export_scene
+from amb3r_core.export import EXPORTERS, SceneExports, export_scene
+from amb3r_core.export import points as points_module
+from amb3r_core.export import table as table_module
 from amb3r_core.export.scene_dir import load_cloud, load_scene, save_scene
 from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.trust import CLOUD, KEEPS, LEAST_WEIGHT, Keep, kept
@@ -89,3 +91,22 @@ def test_where_nothing_is_trusted_only_cameras_are_exported(scene: Reconstructio
         with pytest.raises(InputError, match="no depth of this scene is trusted"):
             export_scene(doubtful, tmp_path / name, name)
         assert not (tmp_path / name).exists()
+
+
+def test_several_formats_share_one_cut_and_one_cloud(
+    scene: Reconstruction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    for module, name in ((table_module, "kept"), (points_module, "fuse"), (points_module, "visibility_tracks")):
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, f=original, name=name: made.append(name) or f(*args))
+    exports = SceneExports(scene, "most")
+    exports.write(tmp_path / "shared" / "trajectory.txt", "tum")
+    assert not made, "cameras need no cut"
+    names = [name for name in EXPORTERS if name not in ("tum", "npz")]
+    shared = {name: exports.write(tmp_path / "shared" / EXPORTERS[name].default_name, name) for name in names}
+    assert sorted(made) == ["fuse", "kept", "visibility_tracks"]
+    for name in (name for name in names if name != "scene"):
+        alone = written(scene, tmp_path, name, "most")
+        assert alone == {str(file.relative_to(tmp_path / "shared")): file.read_bytes() for file in shared[name]}
+    assert load_cloud(tmp_path / "shared" / "scene") is not None

@@ -47,6 +47,28 @@ def test_a_pixel_that_flies_between_two_surfaces_is_an_edge():
     assert depth_edges(1 / inverse, 0.05)[:, 20].all()
 
 
+def test_edges_are_those_found_pixel_by_pixel():
+    rng = np.random.default_rng(3)
+    depth = np.where(rng.random((30, 40)) < 0.1, 0.0, 2.0 + 0.3 * rng.integers(0, 2, (30, 40)) + 0.02 * rng.random((30, 40)))
+    wanted = np.zeros(depth.shape, dtype=np.bool_)
+    for image, mask in ((depth, wanted), (depth.T, wanted.T)):
+        for row, line in enumerate(image):
+            inverse = [1 / value if value > 0 else np.nan for value in line]
+            for left in range(len(line) - 1):
+                step = inverse[left + 1] - inverse[left]
+                bends = [
+                    abs(inverse[middle + 1] - 2 * inverse[middle] + inverse[middle - 1])
+                    for middle in (left, left + 1)
+                    if 0 < middle < len(line) - 1
+                ]
+                limit = 0.05 * max(inverse[left], inverse[left + 1])
+                known = [bend for bend in bends if not np.isnan(bend)]
+                if abs(step) > limit and (not known or max(known) > limit):
+                    mask[row, left] = mask[row, left + 1] = True
+    assert np.array_equal(depth_edges(depth.astype(np.float32), 0.05), wanted)
+    assert 0.1 < wanted.mean() < 0.9
+
+
 def test_unknown_depth_is_no_edge():
     depth = np.full((48, 64), 2.0, np.float32)
     depth[:, 20:30] = 0.0

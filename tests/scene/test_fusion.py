@@ -9,8 +9,9 @@ import pytest
 from amb3r_core.errors import InputError
 from amb3r_core.progress import Cancelled, Progress
 from amb3r_core.scene.cloud import PointCloud
-from amb3r_core.scene.fusion import FusionConfig, fuse
+from amb3r_core.scene.fusion import FusionConfig, fuse, view_points
 from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.visibility import DepthView, sight
 from tests.fakes import Room, fake_room
 
 ROOM = fake_room(6)
@@ -49,6 +50,47 @@ def test_the_same_scene_gives_the_same_bytes():
     first, second = fuse(ROOM.reconstruction), fuse(ROOM.reconstruction)
     for name in ("points", "colors", "confidence", "view_index", "radius"):
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
+
+
+def test_as_many_threads_as_there_are_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch):
+    scene, clouds = fake_room(6, 96, 72, mixed=True).reconstruction, {}
+    for n_threads in ("1", "2", "4"):
+        monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
+        clouds[n_threads] = fuse(scene)
+    for name in ("points", "colors", "confidence", "view_index", "radius"):
+        assert len({getattr(cloud, name).tobytes() for cloud in clouds.values()}) == 1
+
+
+def fused_one_by_one(scene: Reconstruction, size: float, config: FusionConfig) -> dict[tuple[int, ...], np.ndarray]:
+    """The mean point of each voxel, from every pixel that stands alone and that enough of all the other views confirm."""
+    kept: dict[tuple[int, ...], list[np.ndarray]] = {}
+    for index in range(scene.n_views):
+        for point in view_points(scene, index, config).points:
+            agreeing = contradicting = 0
+            for other in range(scene.n_views):
+                if other != index:
+                    found = sight(
+                        DepthView.of(scene, other),
+                        point[None],
+                        tolerance=config.depth_tolerance,
+                        free_space_tolerance=config.free_space_tolerance,
+                    )
+                    agreeing += int(found.is_seen.sum())
+                    contradicting += int(found.is_seen_through.sum())
+            if agreeing >= config.agreeing_views_needed(scene.n_views) and contradicting <= agreeing:
+                cell = tuple(int(number) for number in np.floor(point.astype(np.float64) / size))
+                kept.setdefault(cell, []).append(point.astype(np.float64))
+    return {cell: np.mean(points, axis=0) for cell, points in kept.items()}
+
+
+def test_the_cloud_is_what_fusing_point_by_point_gives():
+    scene = fake_room(4, 48, 36, mixed=True).reconstruction
+    even = with_confidence(scene, np.full_like(scene.dense.confidence, 3.0))
+    config = FusionConfig(voxel_size=0.05, max_points=None)
+    cloud, slow = fuse(even, config), fused_one_by_one(even, 0.05, config)
+    assert len(cloud) == len(slow) > 500
+    order = sorted(slow, key=lambda cell: [number % 2**21 for number in cell])
+    assert np.allclose(cloud.points, [slow[cell] for cell in order], rtol=1e-6, atol=1e-6)
 
 
 def test_points_floating_in_free_space_are_dropped():

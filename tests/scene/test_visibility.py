@@ -38,6 +38,40 @@ def test_points_before_the_surface_are_seen_through_and_points_behind_are_hidden
     assert not behind.is_seen_through.any()
 
 
+def seen_one_by_one(view: DepthView, point: np.ndarray, tolerance: float, free_space: float) -> tuple[bool, bool, bool]:
+    """Whether one point is on the view's image, seen there, seen through."""
+    x, y, z = view.world_to_cam[:3, :3] @ point + view.world_to_cam[:3, 3]
+    if z <= 0:
+        return False, False, False
+    u, v = view.camera.fx * x / z + view.camera.cx, view.camera.fy * y / z + view.camera.cy
+    rows, columns = view.letterbox.slices
+    if not (columns.start - 0.5 < u < columns.stop - 0.5 and rows.start - 0.5 < v < rows.stop - 0.5):
+        return False, False, False
+    if abs(view.depth[round(v), round(u)] - z) <= tolerance * z:
+        return True, True, False
+    left, top = int(np.floor(u)), int(np.floor(v))
+    inverse, least = 0.0, np.inf
+    for row, column in ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)):
+        depth = float(view.depth[min(max(row, 0), view.depth.shape[0] - 1), min(max(column, 0), view.depth.shape[1] - 1)])
+        share = (1 - abs(u - column)) * (1 - abs(v - row))
+        inverse, least = inverse + (share / depth if depth > 0 else np.inf), min(least, depth)
+    return True, abs(1 / inverse - z) <= tolerance * z, least > (1 + free_space) * z
+
+
+def test_all_points_at_once_see_what_each_sees_by_itself():
+    rng = np.random.default_rng(0)
+    depth = SCENE.dense.depth.copy()
+    depth[rng.random(depth.shape) < 0.1] = 0
+    for view in (DepthView.of(replace(SCENE, dense=replace(SCENE.dense, depth=depth)), index) for index in (0, 1)):
+        points = pushed(2, 1.0)[::3] * rng.uniform(0.9, 1.1, (len(pushed(2, 1.0)[::3]), 1))
+        sighting = sight(view, points, tolerance=0.02, free_space_tolerance=0.05)
+        slow = np.array([seen_one_by_one(view, point, 0.02, 0.05) for point in points])
+        assert np.array_equal(sighting.index, np.flatnonzero(slow[:, 0]))
+        assert np.array_equal(sighting.is_seen, slow[sighting.index, 1])
+        assert np.array_equal(sighting.is_seen_through, slow[sighting.index, 2])
+        assert min(slow[:, 0].sum(), slow[:, 1].sum(), slow[:, 2].sum()) > 50
+
+
 def test_what_falls_on_the_padding_is_not_in_the_view():
     view = DepthView.of(SCENE, 1)
     padding = replace_pixels_by_points(view, columns=[0, 5, 60], rows=[10, 20, 30], z=2.0)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from amb3r_core import InputError, Keep, Monitor, PointCloud, Progress, Reconstruction, kept, silent
-from amb3r_core.export.colmap import colmap_model, no_tracks
+from amb3r_core.export.colmap import colmap_model
 from amb3r_core.export.image_files import copy_file
 from amb3r_core.export.nerfstudio import SEED_FILE, camera_fields, seed_cloud, transforms_dict, z_up_from_world
 from amb3r_core.export.notes import comment_lines, write_json, write_sidecar
@@ -26,7 +26,7 @@ from amb3r_core.export.ply import write_vertices
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.gravity import levelled
 from amb3r_core.scene.thinning import empty_cloud
-from amb3r_core.scene.tracks import visibility_tracks
+from amb3r_core.scene.tracks import no_tracks, visibility_tracks
 from amb3r_nerfstudio.depth_files import DepthReport, write_depths
 from amb3r_nerfstudio.frame_files import (
     FrameImage,
