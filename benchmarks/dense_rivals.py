@@ -58,7 +58,7 @@ class PatchMatch:
                     planes = self._better(planes, self._moved(planes, sign * down, sign * right), colour)
             for shrink in (0.1, 0.02, 0.004):
                 planes = self._better(planes, self._shaken(planes, shrink * span), colour)
-        return Sweep(inverse_depth=planes.inverse_depth, margin=planes.score, step=span / 64)
+        return Sweep(inverse_depth=planes.inverse_depth, margin=planes.score, step=span / 64, on_plane=flat)
 
     def _moved(self, planes: Planes, down: int, right: int) -> tuple[Tensor, Tensor, Tensor]:
         """The planes of the pixel `down, right` away, continued to this pixel."""

@@ -24,7 +24,7 @@ from amb3r_core.scene.reconstruction import Dense, Reconstruction
 KEEPS: tuple[Keep, ...] = get_args(Keep)
 CLOSE = 0.03
 """The relative error within which a depth counts as right."""
-LEAST_WEIGHT: Mapping[Keep, float] = MappingProxyType({"trusted": 0.5, "most": 0.2, "all": 0.0})
+LEAST_WEIGHT: Mapping[Keep, float] = MappingProxyType({"trusted": 0.67, "most": 0.25, "all": 0.0})
 """The least weight that each choice keeps."""
 CUT = "cut"
 """The key of the provenance's config under which a cut scene says what was left out."""

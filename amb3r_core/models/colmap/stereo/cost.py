@@ -13,9 +13,11 @@ from torch import Tensor
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
 """Rec. 601 luma."""
 
-CHUNK_SAMPLES = 600_000
+CHUNK_SAMPLES = 300_000
 """How many window positions are matched at once."""
 
+BEHIND = 1e-6
+"""The ratio of depths at which a point counts as behind the neighbour."""
 RANK_WEIGHTS = (0.5, 0.3, 0.2)
 """How much the best, the second and the third neighbour count at a pixel; more are occluded or differ too much too often."""
 
@@ -40,13 +42,32 @@ class PlaneWarp:
         """
         x, y, z = (inverse_depth * self.step[axis] + self.origin[axis] for axis in range(3))
         grid = x.new_empty((*x.shape, 2))
-        behind = z <= 1e-6
-        scale = z.clamp_(min=1e-6).reciprocal_()
+        behind = z <= BEHIND
+        scale = z.clamp_(min=BEHIND).reciprocal_()
         torch.mul(x, scale, out=grid[..., 0])
         torch.mul(y, scale, out=grid[..., 1])
         if bool(behind.any()):
             grid[behind] = 2.0
         return grid
+
+
+class PlaneGrids:
+    """A warp's grids for whole planes, in a third of the time: across and down lie side by side, so that all steps are even."""
+
+    def __init__(self, warp: PlaneWarp) -> None:
+        x, y, z = warp.origin
+        self._places, self._depths = torch.stack([x, y], dim=-1).flatten(1), z.repeat_interleave(2, dim=1)
+        self._step, self._step_depth = warp.step[:2].repeat(z.shape[1]), warp.step[2]
+        self._nearest = z.amin()
+
+    def grid(self, inverse_depths: Tensor) -> Tensor:
+        """As `PlaneWarp.grid` for planes (C, 1, 1)."""
+        depths = torch.add(self._depths, inverse_depths * self._step_depth)
+        places = torch.add(self._places, inverse_depths * self._step)
+        if bool((self._nearest + inverse_depths * self._step_depth).amin() <= BEHIND):
+            places.masked_fill_(depths <= BEHIND, 2 * BEHIND)  # 2, beside the image, when divided by the least depth
+            depths.clamp_(min=BEHIND)
+        return places.div_(depths).view(*places.shape[:2], -1, 2)
 
 
 def plane_warp(
@@ -124,16 +145,19 @@ def similarity_volume(
     What a neighbour does not see counts 0.
     """
     area = float((2 * radius + 1) ** 2)
-    if inverse_depths.ndim == 1:
+    are_planes = inverse_depths.ndim == 1
+    if are_planes:
         inverse_depths = inverse_depths[:, None, None]
+    grids = [PlaneGrids(warp) if are_planes else warp for warp in warps]
     parts: list[Tensor] = []
     # Chunks of this size stay in a core's cache, which is worth a factor of two on a CPU.
     chunk = max(1, CHUNK_SAMPLES // reference.numel())
     for start in range(0, len(inverse_depths), chunk):
         planes = inverse_depths[start : start + chunk]
         scores: list[Tensor] = []
-        for image, warp in zip(neighbours, warps, strict=True):
-            scores.append(box_sum(sample(image, warp.grid(planes)) * reference, radius).div_(area).clamp_(0, 1))
+        for image, grid in zip(neighbours, grids, strict=True):
+            product = sample(image, grid.grid(planes)).mul_(reference)
+            scores.append(box_sum(product, radius).div_(area).clamp_(0, 1))
         parts.append(ranked_mean(scores))
     return torch.cat(parts)
 
@@ -151,12 +175,17 @@ def ranked_mean(scores: list[Tensor], weights: tuple[float, ...] = RANK_WEIGHTS)
     Neighbours from which a point is hidden, or out of the frame, so drop out. Weights beyond the number of tensors do not count.
     """
     kept: list[Tensor] = []
+    lesser, spare = torch.empty_like(scores[0]), torch.empty_like(scores[0])
     for score in scores:
+        candidate = score
         for place, best in enumerate(kept):
-            kept[place], score = torch.maximum(best, score), torch.minimum(best, score)
+            if place + 1 < len(weights):
+                torch.minimum(best, candidate, out=spare)
+            torch.maximum(best, candidate, out=best)
+            candidate, lesser, spare = spare, spare, lesser
         if len(kept) < len(weights):
-            kept.append(score)
+            kept.append(candidate.clone())
     total = weights[0] * kept[0]
     for weight, score in zip(weights[1:], kept[1:], strict=False):
-        total += weight * score
-    return total / sum(weights[: len(kept)])
+        total.add_(score, alpha=weight)
+    return total.div_(sum(weights[: len(kept)]))

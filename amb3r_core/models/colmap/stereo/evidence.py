@@ -59,8 +59,8 @@ def carried_depth(inverse_depth: Tensor, weight: Tensor, warp: PlaneWarp, hypoth
 
 def joined(votes: list[Tensor]) -> Tensor:
     """The two greatest of the neighbours' votes at each pixel and hypothesis, the second by `SECOND_VOTE`; shapes (h, w, D)."""
-    first, second = torch.zeros_like(votes[0]), torch.zeros_like(votes[0])
-    for vote in votes:
-        second = torch.maximum(second, torch.minimum(first, vote))
-        first = torch.maximum(first, vote)
-    return first + SECOND_VOTE * second
+    first, second, less = votes[0].clone(), torch.zeros_like(votes[0]), torch.empty_like(votes[0])
+    for vote in votes[1:]:
+        torch.maximum(second, torch.minimum(first, vote, out=less), out=second)
+        torch.maximum(first, vote, out=first)
+    return first.add_(second, alpha=SECOND_VOTE)

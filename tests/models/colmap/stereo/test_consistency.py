@@ -12,7 +12,8 @@ CPU = torch.device("cpu")
 def found(room: Room, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     scene = room.scene
     warp = plane_warp(scene.intrinsics[0], scene.cam_to_world[0], scene.intrinsics[1], scene.cam_to_world[1], scene.size, CPU)
-    result = agreement(1 / first, torch.full_like(first, 0.03), [warp], [second])
+    tolerance = torch.full_like(first, 0.03)
+    result = agreement(1 / first, tolerance, 3 * tolerance, [warp], [second])
     return result.support, result.conflict
 
 

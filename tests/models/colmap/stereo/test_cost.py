@@ -3,7 +3,15 @@
 import torch
 import torch.nn.functional as F
 
-from amb3r_core.models.colmap.stereo.cost import box_sum, normalise, plane_warp, ranked_mean, sample, similarity_volume
+from amb3r_core.models.colmap.stereo.cost import (
+    PlaneGrids,
+    box_sum,
+    normalise,
+    plane_warp,
+    ranked_mean,
+    sample,
+    similarity_volume,
+)
 
 CPU = torch.device("cpu")
 INTRINSICS = torch.tensor([[50.0, 0, 15.5], [0, 55.0, 11.5], [0, 0, 1]], dtype=torch.float64)
@@ -79,3 +87,24 @@ def test_similarity_is_greatest_at_the_true_plane() -> None:
     best = similarity_volume(reference, [neighbour], [warp], planes, 2).argmax(0)
     inside = best[4:-4, 10:-4]
     assert float((planes[inside] * 50 * 0.1 - shift).abs().median()) < 1e-4
+
+
+def test_the_grids_of_planes_are_those_of_their_depths_also_behind_a_neighbour() -> None:
+    turned = torch.eye(4, dtype=torch.float64)
+    turned[:3, 3] = torch.tensor([0.1, 0.05, 0.6])
+    intrinsics = torch.tensor([[50.0, 0, 15.5], [0, 50, 11.5], [0, 0, 1]], dtype=torch.float64)
+    warp = plane_warp(intrinsics, torch.eye(4, dtype=torch.float64), intrinsics, turned, (24, 32), torch.device("cpu"))
+    planes = torch.tensor([0.1, 0.5, 3.0])[:, None, None]
+    wanted, found = warp.grid(planes), PlaneGrids(warp).grid(planes)
+    behind = warp.depth_ratio(planes) <= 0
+    assert bool(behind.any())
+    assert bool((found[behind.expand(found.shape[:3])].abs() > 1).all())
+    assert torch.allclose(wanted[~behind.expand(found.shape[:3])], found[~behind.expand(found.shape[:3])], atol=1e-5)
+
+
+def test_the_ranked_mean_leaves_its_scores_as_they_are() -> None:
+    scores = [torch.rand((2, 3), generator=torch.Generator().manual_seed(seed)) for seed in range(5)]
+    copies = [score.clone() for score in scores]
+    best = torch.stack(scores).sort(0, descending=True).values
+    assert torch.allclose(ranked_mean(scores), 0.5 * best[0] + 0.3 * best[1] + 0.2 * best[2])
+    assert all(torch.equal(score, copy) for score, copy in zip(scores, copies, strict=True))

@@ -175,3 +175,18 @@ def test_the_neighbours_depth_makes_more_depths_right(room: Room, answer: tuple[
     alone, _ = densify(room.pixels, everything(room), room.scene, replace(StereoConfig(), evidence=0.0))
     wrong_alone, wrong = ((relative_error(depth, room) > 0.05).float().mean() for depth in (alone, answer[0]))
     assert float(wrong) < float(wrong_alone)
+
+
+def test_planes_do_not_blur_a_textured_room(room: Room, answer: tuple[Tensor, Tensor]) -> None:
+    without, _ = densify(room.pixels, everything(room), room.scene, replace(StereoConfig(), planes=0.0))
+    assert not torch.equal(without, answer[0])
+    assert float(relative_error(answer[0], room).median()) < 1.1 * float(relative_error(without, room).median())
+
+
+def test_costs_that_are_not_kept_for_the_second_sweep_give_the_same_bytes(
+    room: Room, answer: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amb3r_core.models.colmap.stereo.dense.KEPT_BYTES", 0)
+    again = densify(room.pixels, everything(room), room.scene)
+    assert torch.equal(answer[0], again[0])
+    assert torch.equal(answer[1], again[1])
