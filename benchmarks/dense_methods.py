@@ -1,6 +1,6 @@
 """Measures ways to dense depth on scene folders with ground truth: what `amb3r_core/models/colmap/stereo/dense.py` was chosen by.
 
-    python benchmarks/dense_methods.py SCENE... [--methods ours no-planes no-votes half-size one-window winner patchmatch sgbm] [--threads N]
+    python benchmarks/dense_methods.py SCENE... [--methods ours no-planes no-votes ...] [--threads N]
 
 SCENE holds images/ and gt/ as described in amb3r_core/scene/evaluate.py; its true cameras are used, so that depth alone
 is compared. One scale per scene; the shares are those of the most confident pixels of each image, unanswered ones last.
