@@ -15,6 +15,7 @@ from torch import Tensor
 
 from amb3r_core.models.colmap.stereo.consistency import agreement, near_jump
 from amb3r_core.models.colmap.stereo.cost import PlaneWarp, grey, normalise, plane_warp, similarity_volume
+from amb3r_core.models.colmap.stereo.depth_prior import DepthPrior, aligned_prior
 from amb3r_core.models.colmap.stereo.evidence import Hypotheses, carried_depth, joined
 from amb3r_core.models.colmap.stereo.neighbours import NeighbourConfig, SparseScene, inverse_depth_range, select_neighbours
 from amb3r_core.models.colmap.stereo.planes import PlanePrior, add_plane_votes, plane_prior
@@ -59,6 +60,8 @@ class StereoConfig:
     """The score of half trust."""
     planes: float = 0.6
     """What a plane through the trusted pixels around is worth in the second sweep; 0: there is none."""
+    prior: float = 0.4
+    """What a depth that comes from elsewhere is worth, where all sparse points lie on it."""
     min_hypotheses: int = 32
     """Fewest planes swept."""
     max_hypotheses: int = 64
@@ -110,8 +113,10 @@ class Sweep:
 class Stereo:
     """The images and cameras of one scene, ready to be matched."""
 
-    def __init__(self, pixels: Tensor, valid: Tensor, scene: SparseScene, config: StereoConfig) -> None:
-        self.pixels, self.valid, self.scene, self.config = pixels, valid, scene, config
+    def __init__(
+        self, pixels: Tensor, valid: Tensor, scene: SparseScene, config: StereoConfig, prior: DepthPrior | None = None
+    ) -> None:
+        self.pixels, self.valid, self.scene, self.config, self.prior = pixels, valid, scene, config, prior
         self.ranges = [inverse_depth_range(scene, view) for view in range(len(pixels))]
         self.neighbours = select_neighbours(scene, self.ranges, config.neighbours)
         self.levels = pyramid(pixels, valid, scene.intrinsics, len(config.level_weights), config.window_radius, config.noise)
@@ -162,6 +167,10 @@ class Stereo:
             colours = halve(self.pixels[view]) * seen
             prior = plane_prior(colours, sweeps[view].inverse_depth, trust[view] * seen, hypotheses.step)
             add_plane_votes(cost, prior, hypotheses, config.evidence_tolerance, config.planes)
+        if self.prior is not None:
+            given = aligned_prior(self.prior, self.scene, view, self.levels[0].size)
+            if given is not None:
+                add_plane_votes(cost, given, hypotheses, config.evidence_tolerance, config.prior)
         return self._decided(view, hypotheses, cost, prior)
 
     def _unmatched(self) -> Sweep:
@@ -297,12 +306,14 @@ def densify(
     scene: SparseScene,
     config: StereoConfig | None = None,
     monitor: Monitor = silent,
+    prior: DepthPrior | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Depth (N, H, W), 0 where unknown, and confidence (N, H, W) >= 1, 1 where unknown.
 
     pixels (N, 3, H, W) in [0, 1], undistorted; valid (N, H, W) bool: pixels outside are neither matched nor given depth.
     The scene's tensors live on the CPU, the result where the pixels do. The depth's unit is that of the scene's poses.
     `(c - 1) / c` is the probability that the depth is within 3 % of the truth. The monitor may stop the work between views.
+    prior: depth of the views that comes from elsewhere, aligned to the sparse points view by view; it votes, it does not decide.
     """
     config = config or StereoConfig()
     count, height, width = valid.shape
@@ -310,14 +321,14 @@ def densify(
         shapes = f"pixels {tuple(pixels.shape)}, valid {tuple(valid.shape)}, {len(scene.observed)} cameras of {scene.size}"
         raise ValueError(f"{shapes}: one image size and one camera per view are needed")
     with torch.inference_mode():
-        return _densify(pixels, valid, scene, config, monitor)
+        return _densify(Stereo(pixels, valid, scene, config, prior), monitor)
 
 
-def _densify(pixels: Tensor, valid: Tensor, scene: SparseScene, config: StereoConfig, monitor: Monitor) -> tuple[Tensor, Tensor]:
-    stereo = Stereo(pixels, valid, scene, config)
+def _densify(stereo: Stereo, monitor: Monitor) -> tuple[Tensor, Tensor]:
+    pixels, valid, config = stereo.pixels, stereo.valid, stereo.config
     n_views = len(pixels)
     sweeps = _watched(map_views(stereo.sweep, n_views, pixels.device), n_views, 0, "matching", monitor)
-    if config.evidence > 0 or config.planes > 0:
+    if config.evidence > 0 or config.planes > 0 or stereo.prior is not None:
         first = sweeps
         scores = map_views(lambda view: stereo.score(view, first), n_views, pixels.device)
         trust = [score / (score + config.evidence_half) for score in scores]
