@@ -1,13 +1,10 @@
 """From a scene's depth to a clean mesh."""
 
-import logging
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
-from amb3r_core.errors import InputError, OptionError
-from amb3r_core.options import DEFAULT_KEEP, Keep
+from amb3r_core.errors import InputError
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.depth_maps import pixel_footprint
 from amb3r_core.scene.reconstruction import Reconstruction
@@ -18,11 +15,9 @@ from amb3r_core.surface.colors import colored
 from amb3r_core.surface.field import FieldConfig, fused
 from amb3r_core.surface.holes import boundary_edges, closed_holes
 from amb3r_core.surface.mesh import TriangleMesh
+from amb3r_core.surface.options import Quality, SurfaceOptions
 from amb3r_core.surface.planes import on_planes
 
-log = logging.getLogger(__name__)
-
-Quality = Literal["preview", "normal", "high"]
 FOOTPRINTS: dict[Quality, float] = {"preview": 4.0, "normal": 2.0, "high": 1.25}
 """Voxel size in pixel footprints at the scene's median depth."""
 FACES: dict[Quality, int | None] = {"preview": 50_000, "normal": 300_000, "high": 2_000_000}
@@ -35,40 +30,6 @@ SUPPORT = 1.2
 """Least trust behind a vertex, summed over views, in least weights of a pixel that the cut keeps."""
 METRIC_LEAST_M = 0.001
 """No automatic voxel of a metric scene is smaller."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurfaceOptions:
-    """What the surface is made of and how it is finished."""
-
-    keep: Keep = DEFAULT_KEEP
-    """How much depth is used."""
-    quality: Quality = "normal"
-    """Presets of voxel size, faces and smoothing."""
-    voxel_size: float | None = None
-    """Edge in scene units; None: by quality and data."""
-    depth_max: float | None = None
-    """Farther depth is left out, scene units."""
-    smooth: int | None = None
-    """Passes of Taubin smoothing; None: by quality."""
-    faces: int | None = None
-    """Triangles left by decimation; None: by quality, 0: all."""
-    close_holes: float | None = None
-    """Widest hole that is closed, scene units; None: 12 voxels, 0: none."""
-    watertight: bool = False
-    """A closed surface by Poisson reconstruction."""
-    memory_limit_gb: float = 2.0
-    """Of the voxel grid; an automatic voxel size grows to fit."""
-
-    def __post_init__(self) -> None:
-        for name in ("voxel_size", "depth_max", "memory_limit_gb"):
-            value = getattr(self, name)
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise OptionError(f"`{name}` must be positive and finite: {value}", option=name)
-        for name in ("smooth", "faces", "close_holes"):
-            value = getattr(self, name)
-            if value is not None and not (np.isfinite(value) and value >= 0):
-                raise OptionError(f"`{name}` must be 0 or more: {value}", option=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ pytest.importorskip("open3d")
 from amb3r_core.surface.agree import agreeing_views, views_alone
 from amb3r_core.surface.field import BYTES_PER_BLOCK, FieldConfig, blocks_within_limit, fused
 from amb3r_core.surface.holes import boundary_edges
-from amb3r_core.surface.make import SurfaceOptions, make_surface
+from amb3r_core.surface.make import make_surface
+from amb3r_core.surface.options import SurfaceOptions
 from amb3r_core.surface.planes import on_planes
 
 COARSE = SurfaceOptions(voxel_size=0.05, smooth=0, faces=0)

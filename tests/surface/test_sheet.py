@@ -13,8 +13,9 @@ from tests.fakes import Room, fake_room
 pytest.importorskip("open3d")
 
 from amb3r_core.surface import sheet as sheets
-from amb3r_core.surface.make import SurfaceOptions, make_surface
+from amb3r_core.surface.make import make_surface
 from amb3r_core.surface.mesh import TriangleMesh
+from amb3r_core.surface.options import SurfaceOptions
 from amb3r_core.surface.sheet import GAP, middle_view, render_lit, write_sheet
 
 
