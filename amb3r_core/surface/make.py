@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from amb3r_core.errors import InputError
+from amb3r_core.options import Keep
 from amb3r_core.progress import Monitor, Progress, silent
+from amb3r_core.scene.arrays import Float32
 from amb3r_core.scene.depth_maps import pixel_footprint
-from amb3r_core.scene.reconstruction import Reconstruction
+from amb3r_core.scene.reconstruction import Dense, Reconstruction
 from amb3r_core.scene.trust import LEAST_WEIGHT, cuts, kept
 from amb3r_core.surface.agree import AgreeConfig, TrustedView, agreeing_views
 from amb3r_core.surface.clean import decimated, smoothed, support_of, watertight, without_islands, without_weak
@@ -28,6 +30,12 @@ HOLE_VOXELS = 12.0
 """Holes up to so many voxels wide are closed when nobody says how wide."""
 SUPPORT = 1.2
 """Least trust behind a vertex, summed over views, in least weights of a pixel that the cut keeps."""
+RANKED_SUPPORT = 0.6
+"""The same in median weights, where weights are no probabilities."""
+LEFT_OUT: dict[Keep, float] = {"trusted": 0.15, "most": 0.05, "all": 0.0}
+"""The least confident share of all depth that makes no surface where weights are no probabilities, but only rank the pixels."""
+STATISTICS_STEP = 4
+"""Shares are taken over every fourth pixel of every fourth row."""
 METRIC_LEAST_M = 0.001
 """No automatic voxel of a metric scene is smaller."""
 
@@ -96,12 +104,37 @@ def _used(reconstruction: Reconstruction, options: SurfaceOptions) -> Reconstruc
     dense = used.dense
     if dense is None or not (dense.depth > 0).any():
         raise InputError("this scene knows no depth: without it there is no surface")
+    if not dense.weight_is_probability:
+        dense = _without_least(dense, LEFT_OUT[options.keep])
     if options.depth_max is None:
-        return used
+        return replace(used, dense=dense)
     near = np.where(dense.depth <= options.depth_max, dense.depth, np.float32(0))
     if not (near > 0).any():
         raise InputError(f"no depth is within `depth_max={options.depth_max:g}`", option="depth_max")
     return replace(used, dense=replace(dense, depth=near))
+
+
+def _without_least(dense: Dense, share: float) -> Dense:
+    """The maps without the least confident share of their depth."""
+    least = float(np.quantile(_sampled_confidence(dense), share, method="lower")) if share else 1.0
+    return replace(dense, depth=np.where(dense.confidence >= least, dense.depth, np.float32(0))) if least > 1.0 else dense
+
+
+def _sampled_confidence(dense: Dense) -> Float32:
+    """Confidences (S,) of evenly spread pixels whose depth is known, one at least."""
+    some = (slice(None), slice(None, None, STATISTICS_STEP), slice(None, None, STATISTICS_STEP))
+    found = np.asarray(dense.confidence[some])[dense.depth[some] > 0]
+    return found if len(found) else np.ones(1, dtype=np.float32)
+
+
+def _least_support(dense: Dense, keep: Keep) -> float:
+    """The trust, summed over views, that a vertex needs behind it."""
+    if cuts(dense, keep):
+        return SUPPORT * LEAST_WEIGHT[keep]
+    if keep == "all" or dense.weight_is_probability:
+        return 0.0
+    middle = np.quantile(_sampled_confidence(dense), 0.5)
+    return RANKED_SUPPORT * float(1 - 1 / middle)
 
 
 def _clean(mesh: TriangleMesh, views: list[TrustedView], reconstruction: Reconstruction, options: SurfaceOptions) -> TriangleMesh:
@@ -110,8 +143,7 @@ def _clean(mesh: TriangleMesh, views: list[TrustedView], reconstruction: Reconst
     if dense is None or not len(mesh.triangles):
         return mesh
     support = support_of(mesh, views)
-    if cuts(dense, options.keep):
-        mesh, support = without_weak(mesh, support, SUPPORT * LEAST_WEIGHT[options.keep])
+    mesh, support = without_weak(mesh, support, _least_support(dense, options.keep))
     return without_islands(mesh, support)
 
 

@@ -149,6 +149,20 @@ def test_depth_that_is_not_trusted_makes_no_surface(room: Room):
     assert np.quantile(errors_m(room, everything.vertices), 0.95) > 0.1
 
 
+def test_confidence_that_only_ranks_leaves_out_the_least_of_it(room: Room):
+    dense = room.reconstruction.dense
+    depth, confidence = dense.depth.copy(), np.full(dense.depth.shape, 5.0, dtype=np.float32)
+    depth[:, :, :8] *= 1.5
+    confidence[:, :, :8] = 1.2
+    ranked = with_dense(room.reconstruction, depth=depth, confidence=confidence)
+    trusted, everything = (make_surface(ranked, replace(COARSE, keep=keep))[0] for keep in ("trusted", "all"))
+    assert np.quantile(errors_m(room, trusted.vertices), 0.98) < 0.05
+    assert np.quantile(errors_m(room, everything.vertices), 0.98) > 0.1
+    level = with_dense(room.reconstruction, confidence=np.full_like(confidence, 5.0))
+    some, every = (len(make_surface(level, replace(COARSE, keep=keep))[0].triangles) for keep in ("trusted", "all"))
+    assert some > 0.97 * every, "confidence that is the same everywhere ranks nothing"
+
+
 def test_every_option_does_something(room: Room):
     scene = room.reconstruction
     plain, _ = make_surface(scene, COARSE)

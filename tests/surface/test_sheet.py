@@ -26,7 +26,7 @@ def room() -> Room:
 
 @pytest.fixture(scope="module")
 def mesh(room: Room) -> TriangleMesh:
-    return make_surface(room.reconstruction, SurfaceOptions(voxel_size=0.05))[0]
+    return make_surface(room.reconstruction, SurfaceOptions(voxel_size=0.05, keep="all"))[0]
 
 
 @pytest.fixture(scope="module")
