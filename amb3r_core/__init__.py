@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from amb3r_core.scene.trust import Cut, cut_of, kept
     from amb3r_core.storage.staging import as_resource_errors, claimed, staged_file, staged_folder
     from amb3r_core.surface.files import MESH_SUFFIXES, check_mesh_suffix, write_mesh_file
+    from amb3r_core.surface.make import make_surface
     from amb3r_core.surface.mesh import Texture, TriangleMesh
+    from amb3r_core.surface.options import SurfaceOptions
+    from amb3r_core.surface.sheet import write_sheet
     from amb3r_core.surface.texture import TextureOptions, textured
 
 _HOMES = {
@@ -106,8 +109,11 @@ _HOMES = {
     "MESH_SUFFIXES": "surface.files",
     "check_mesh_suffix": "surface.files",
     "write_mesh_file": "surface.files",
+    "make_surface": "surface.make",
     "Texture": "surface.mesh",
     "TriangleMesh": "surface.mesh",
+    "SurfaceOptions": "surface.options",
+    "write_sheet": "surface.sheet",
     "TextureOptions": "surface.texture",
     "textured": "surface.texture",
 }
@@ -147,6 +153,7 @@ __all__ = [
     "ResourceError",
     "Scale",
     "Sim3",
+    "SurfaceOptions",
     "Texture",
     "TextureOptions",
     "TriangleMesh",
@@ -165,6 +172,7 @@ __all__ = [
     "load_rgb",
     "load_scene",
     "looks_like_walk",
+    "make_surface",
     "open_photos",
     "reconstruct",
     "reconstructed",
@@ -177,6 +185,7 @@ __all__ = [
     "track",
     "with_masks",
     "write_mesh_file",
+    "write_sheet",
 ]
 
 

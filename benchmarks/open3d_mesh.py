@@ -21,10 +21,11 @@ import amb3r_open3d as a3
 import numpy as np
 import open3d as o3d
 from amb3r_open3d.cameras import to_parameters
+from amb3r_open3d.mesh_files import to_open3d
 from numpy.typing import NDArray
 from PIL import Image
 
-from amb3r_core import load_scene
+from amb3r_core import load_scene, make_surface
 from amb3r_core.inputs.known import read_cameras
 from amb3r_core.inputs.pixels import load_rgb
 from amb3r_core.scene.camera import PinholeCamera
@@ -75,6 +76,7 @@ def real_rows(scene: a3.Scene, points: NDArray, results: Results) -> None:
         mesh = (a3.FuseTSDF(a3.FuseTSDFOptions(confidence=use)) >> a3.CleanMesh())(masked)
         report(f"MaskDepth, confidence={use}", mesh, points, results)
     report("naive (no mask, no confidence)", a3.FuseTSDF(NAIVE)(scene), points, results)
+    report("amb3r mesh", to_open3d(make_surface(scene.reconstruction)[0]), points, results)
 
 
 def report(name: str, mesh: o3d.t.geometry.TriangleMesh, points: NDArray, results: Results) -> None:

@@ -64,7 +64,7 @@ def defined(module: ast.Module) -> Iterator[str]:
 def test_options_that_the_pages_name_exist() -> None:
     known = {
         "--version",
-        *re.findall(r"--[a-z][a-z-]*", " ".join(map(help_of, ("reconstruct", "convert", "info", "demo", "plan")))),
+        *re.findall(r"--[a-z][a-z-]*", " ".join(map(help_of, ("reconstruct", "convert", "info", "mesh", "demo", "plan")))),
     }
     pages = [page for page in (ROOT / "docs" / "guide").glob("*.md") if page.stem not in ("nerfstudio", "open3d", "blender")]
     named = {word for page in pages for word in re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text(encoding="utf-8"))}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from inspect import signature
 
 from amb3r_core.options import ReconstructOptions
@@ -22,7 +22,12 @@ CORE_FLAGS: Mapping[str, str] = {field.name: flag_of(field.name) for field in fi
 
 def flags_of(command: Callable[..., object]) -> dict[str, str]:
     """Flag by option of a command: its own parameters (a dataclass: its fields) and the core's options."""
-    return {**CORE_FLAGS, **{name: flag_of(name) for name in signature(command).parameters}}
+    own: dict[str, str] = {}
+    for name, parameter in signature(command).parameters.items():
+        default: object = parameter.default
+        names = [field.name for field in fields(default)] if is_dataclass(default) else [name]
+        own |= {option: flag_of(option) for option in names}
+    return {**CORE_FLAGS, **own}
 
 
 def as_flags(text: str, flags: Mapping[str, str] = CORE_FLAGS) -> str:

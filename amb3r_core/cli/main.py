@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import tyro
 
-from amb3r_core.cli import convert, demo, doctor, info, options, plan, reconstruct, weights
+from amb3r_core.cli import convert, demo, doctor, info, mesh, options, plan, reconstruct, weights
 from amb3r_core.cli.flags import CORE_FLAGS, flags_of
 from amb3r_core.cli.plugin_commands import plugin_commands
 from amb3r_core.cli.screen import EXIT_USAGE, exit_code, report_error
@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "reconstruct": reconstruct.reconstruct,
     "info": info.info,
     "convert": convert.convert,
+    "mesh": mesh.mesh,
     "demo": demo.demo,
     "plan": plan.plan,
     "options": options.options,
@@ -74,7 +75,7 @@ def _unknown(program: str, word: str, commands: Sequence[str]) -> str:
 
 def _commands(arguments: Sequence[str]) -> dict[str, Callable[..., object]]:
     """Our own commands, and those of the plugins unless one of our own is asked for."""
-    return COMMANDS if arguments and arguments[0] in COMMANDS else COMMANDS | plugin_commands()
+    return COMMANDS if arguments and arguments[0] in COMMANDS else COMMANDS | plugin_commands(taken=COMMANDS)
 
 
 def _cancel(_signal: int, _frame: FrameType | None) -> NoReturn:

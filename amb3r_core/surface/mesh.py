@@ -50,3 +50,20 @@ class TriangleMesh:
                 raise ValueError(f"{name} is {given}, wanted {wanted}")
         if n_triangles and not (int(self.triangles.min()) >= 0 and int(self.triangles.max()) < n_vertices):
             raise ValueError(f"triangles must count from 0 to {n_vertices - 1}")
+
+
+def mesh_of(vertices: Float32, triangles: NDArray[np.int32], colors: UInt8 | None = None) -> TriangleMesh:
+    """A mesh whose normals are those of its triangles."""
+    vertices = np.ascontiguousarray(vertices, dtype=np.float32)
+    return TriangleMesh(vertices=vertices, triangles=triangles, normals=vertex_normals(vertices, triangles), colors=colors)
+
+
+def vertex_normals(vertices: Float32, triangles: NDArray[np.int32]) -> Float32:
+    """Unit normals (V, 3): the mean of the triangles around, weighted by area; (0, 0, 1) where there is none."""
+    a, b, c = (vertices[triangles[:, corner]].astype(np.float64) for corner in range(3))
+    across = np.cross(b - a, c - a)
+    total = np.stack(
+        [np.bincount(triangles.ravel(), np.repeat(across[:, axis], 3), minlength=len(vertices)) for axis in range(3)], axis=-1
+    )
+    length = np.linalg.norm(total, axis=-1, keepdims=True)
+    return np.where(length > 0, total / np.where(length > 0, length, 1), [0.0, 0.0, 1.0]).astype(np.float32)

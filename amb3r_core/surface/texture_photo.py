@@ -60,7 +60,7 @@ def photo_of(reconstruction: Reconstruction, index: int) -> Photo:
     if dense is None:
         raise InputError(
             f"view {view.name!r} has no photo ({view.path}) and no dense colours: a texture needs one of them; "
-            "put the photos back or take the scene that was written with --images copy"
+            "put the photos back or take the scene that was written with `images='copy'`"
         )
     camera = grid_image_camera(view)
     return Photo(np.ascontiguousarray(dense.rgb[index][view.letterbox.slices]), camera, _mask(view, camera))

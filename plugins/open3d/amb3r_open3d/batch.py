@@ -53,6 +53,7 @@ class BatchJob:
             voxel_size=self.outputs.voxel_size,
             min_component=self.outputs.min_component,
             device=self.options.device,
+            keep=self.options.keep,
             overwrite=self.outputs.overwrite,
         )
 

@@ -19,7 +19,7 @@ class BatchOutputs:
     """What is made of the scene."""
 
     mesh: Path | None = None
-    """Mesh to write: .ply, .glb or .obj."""
+    """Mesh to write: .ply, .obj, .glb, .stl or .usdz."""
     dataset: Path | None = None
     """Folder to write that Open3D's reconstruction examples read."""
     splats: Path | None = None
@@ -27,7 +27,7 @@ class BatchOutputs:
     points: Path | None = None
     """Point cloud to write: .ply or .pcd."""
     screenshot: Path | None = None
-    """Picture of the mesh, rendered without a window (.png); needs --mesh."""
+    """Sheet of pictures of the mesh, rendered without a window (.png); needs --mesh."""
     scene: Path | None = None
     """Scene folder to keep the reconstruction in."""
     voxel_size: float | None = None

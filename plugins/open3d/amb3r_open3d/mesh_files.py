@@ -15,7 +15,7 @@ from amb3r_core.scene.arrays import UInt8
 from amb3r_open3d.failures import EmptyMeshError
 from amb3r_open3d.scene import Scene
 
-__all__ = ["MESH_SUFFIXES", "check_target", "to_core", "write_mesh"]
+__all__ = ["MESH_SUFFIXES", "check_target", "to_core", "to_open3d", "write_mesh"]
 
 
 def write_mesh(mesh: o3d.t.geometry.TriangleMesh, path: Path | str, scene: Scene, *, overwrite: bool = False) -> Path:
@@ -37,6 +37,17 @@ def to_core(mesh: o3d.t.geometry.TriangleMesh) -> TriangleMesh:
         normals=mesh.vertex.normals.cpu().numpy().astype(np.float32),
         colors=_colors(mesh),
     )
+
+
+def to_open3d(mesh: TriangleMesh) -> o3d.t.geometry.TriangleMesh:
+    """A mesh of the core as Open3D holds it, with its normals and vertex colours."""
+    made = o3d.t.geometry.TriangleMesh(
+        o3d.core.Tensor.from_numpy(mesh.vertices), o3d.core.Tensor.from_numpy(mesh.triangles.astype(np.int64))
+    )
+    made.vertex.normals = o3d.core.Tensor.from_numpy(mesh.normals)
+    if mesh.colors is not None:
+        made.vertex.colors = o3d.core.Tensor.from_numpy(np.multiply(mesh.colors, np.float32(1 / 255), dtype=np.float32))
+    return made
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

@@ -5,24 +5,25 @@ from pathlib import Path
 
 import open3d as o3d
 
-from amb3r_core import InputError, Monitor, Progress, silent
+from amb3r_core import InputError, Keep, Monitor, Progress, SurfaceOptions, make_surface, silent
+from amb3r_open3d.cameras import open3d_device
 from amb3r_open3d.clean import CleanMesh, CleanMeshOptions
-from amb3r_open3d.mask import MaskDepth, MaskDepthOptions
-from amb3r_open3d.mesh_files import MESH_SUFFIXES, check_target, write_mesh
+from amb3r_open3d.mesh_files import MESH_SUFFIXES, check_target, to_open3d, write_mesh
 from amb3r_open3d.pictures import screenshot
 from amb3r_open3d.scene import Scene
-from amb3r_open3d.tsdf import FuseTSDF, FuseTSDFOptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeshJob:
-    """What to write. voxel_size: in scene units, None: from the data. min_component: share of all triangles."""
+    """What to write. voxel_size: in scene units, None: from the data. min_component: share of all triangles; keep: how much depth
+    is used."""
 
     output: Path
     screenshot: Path | None = None
     voxel_size: float | None = None
     min_component: float = 0.0003
     device: str = "CPU:0"
+    keep: Keep = "trusted"
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -35,7 +36,7 @@ class MeshJob:
 
 
 def make_mesh(scene: Scene, job: MeshJob, monitor: Monitor = silent) -> dict[str, str]:
-    """Masks, fuses, cleans and writes; rows to show: what was written and how large it is."""
+    """Makes the mesh and writes it; rows to show: what was written and how large it is."""
     mesh = fused_mesh(scene, job, monitor)
     write_mesh(mesh, job.output, scene, overwrite=job.overwrite)
     unit = "m" if scene.reconstruction.scale.is_metric else "scene units"
@@ -54,11 +55,8 @@ def make_mesh(scene: Scene, job: MeshJob, monitor: Monitor = silent) -> dict[str
 
 
 def fused_mesh(scene: Scene, job: MeshJob, monitor: Monitor = silent) -> o3d.t.geometry.TriangleMesh:
-    """The scene's mesh by the three stages with the job's choices."""
-    fuse = FuseTSDFOptions(device=job.device, voxel_size=job.voxel_size or "auto")
-    stages = (
-        MaskDepth(MaskDepthOptions(), monitor)
-        >> FuseTSDF(fuse, monitor)
-        >> CleanMesh(CleanMeshOptions(min_component=job.min_component))
-    )
-    return stages(scene)
+    """The scene's mesh as the core makes it, without pieces smaller than the job's share of all triangles."""
+    options = SurfaceOptions(keep=job.keep, voxel_size=job.voxel_size)
+    mesh, _ = make_surface(scene.reconstruction, options, monitor)
+    dropped = CleanMesh(CleanMeshOptions(min_component=job.min_component))(to_open3d(mesh))
+    return dropped.to(open3d_device(job.device))

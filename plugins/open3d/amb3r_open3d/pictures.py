@@ -15,19 +15,16 @@ from pathlib import Path
 import numpy as np
 import open3d as o3d
 
-from amb3r_core import DependencyError, PinholeCamera, staged_file
-from amb3r_core.export.png import write_png
+from amb3r_core import DependencyError, InputError, PinholeCamera, write_sheet
 from amb3r_core.scene.arrays import Float32, Float64, UInt8
 from amb3r_core.scene.conventions import invert
 from amb3r_open3d.cameras import intrinsic_matrix
+from amb3r_open3d.mesh_files import to_core
 from amb3r_open3d.scene import Scene
 
 log = logging.getLogger(__name__)
 
-SCREENSHOT_SIZE = (1280, 960)
 TIMEOUT_S = 300.0
-STEP_BACK = 0.15
-"""How far a screenshot's camera stands behind the view it takes, as a share of that view's median depth."""
 
 Geometry = o3d.t.geometry.TriangleMesh | o3d.geometry.TriangleMesh | o3d.t.geometry.PointCloud | o3d.geometry.PointCloud
 
@@ -80,27 +77,12 @@ def can_render() -> bool:
 
 
 def screenshot(mesh: Geometry, path: Path | str, scene: Scene, *, overwrite: bool = False) -> Path:
-    """Writes a PNG of the mesh as the scene's most central view sees it, from a little farther back; the path."""
-    camera, cam_to_world = screenshot_camera(scene)
-    picture = render(mesh, camera, cam_to_world)
-    with staged_file(Path(path), overwrite=overwrite) as partial:
-        write_png(partial, picture.rgb)
-    return Path(path)
-
-
-def screenshot_camera(scene: Scene) -> tuple[PinholeCamera, Float64]:
-    """The camera and camera-to-world pose of a screenshot."""
-    centres = scene.reconstruction.cam_to_world[:, :3, 3]
-    index = int(np.argmin(np.linalg.norm(centres - np.quantile(centres, 0.5, axis=0), axis=1)))
-    depth = np.asarray(scene.dense.depth[index])
-    back = STEP_BACK * float(np.quantile(depth[depth > 0], 0.5)) if (depth > 0).any() else 0.0
-    pose = scene.view(index).cam_to_world.copy()
-    pose[:3, 3] -= back * pose[:3, 2]
-    camera = scene.camera(index, "image")
-    zoom = min(SCREENSHOT_SIZE[0] / camera.width, SCREENSHOT_SIZE[1] / camera.height)
-    width, height = round(camera.width * zoom), round(camera.height * zoom)
-    resized = camera.resized(width, height)
-    return resized, pose
+    """Writes a sheet of the mesh as PNG, see `amb3r_core.write_sheet`; the path. Raises `InputError` for anything but a mesh."""
+    if isinstance(mesh, o3d.geometry.TriangleMesh):
+        mesh = o3d.t.geometry.TriangleMesh.from_legacy(mesh)
+    if not isinstance(mesh, o3d.t.geometry.TriangleMesh):
+        raise InputError(f"a screenshot shows a mesh, not a {type(mesh).__name__}")
+    return write_sheet(to_core(mesh), Path(path), scene.reconstruction, overwrite=overwrite)
 
 
 def _environment() -> dict[str, str]:

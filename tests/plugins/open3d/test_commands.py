@@ -10,14 +10,11 @@ import amb3r_open3d as a3
 import numpy as np
 import open3d as o3d
 import pytest
-from amb3r_open3d import command
 from amb3r_open3d.__main__ import run as run_module
 from amb3r_open3d.scene import Scene
 
 from amb3r_core import save_scene
 from amb3r_core.cli.flags import CORE_FLAGS
-from amb3r_core.cli.main import run
-from amb3r_core.cli.plugin_commands import plugin_commands
 from amb3r_core.options import ReconstructOptions
 from tests.fakes import calibrated, fake_room
 from tests.paths import ROOT
@@ -29,41 +26,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "scene"
 
 
-@pytest.fixture
-def installed_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after an installation, whatever the metadata of this one says."""
-    monkeypatch.setattr("amb3r_core.cli.main.plugin_commands", lambda: {"mesh": command.mesh})
-
-
-def test_the_entry_point_is_declared_and_names_a_function():
-    declared = (ROOT / "pyproject.toml").read_text()
-    assert 'mesh = "amb3r_open3d.command:mesh"' in declared
-    assert all(callable(function) for function in plugin_commands().values())
-
-
-@pytest.mark.usefixtures("installed_command")
-def test_amb3r_mesh_writes_a_mesh_of_a_scene_folder(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    words = ["mesh", str(folder), "-o", str(tmp_path / "mesh.ply"), "--progress", "none"]
-    assert run(words) == 0
-    assert len(o3d.io.read_triangle_mesh(tmp_path / "mesh.ply").triangles) > 1000
-    assert "triangles" in capsys.readouterr().out
-    assert run(words) == 1
-    assert "exists already" in capsys.readouterr().err
-    assert run([*words[:3], str(tmp_path / "mesh.fbx")]) == 1
-    assert "a mesh is written as .ply, .obj, .glb, .stl, .usdz" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("installed_command")
-def test_without_open3d_the_command_says_what_to_type(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    monkeypatch.setitem(sys.modules, "open3d", None)
-    assert run(["mesh", str(folder), "-o", "mesh.ply"]) == 1
-    assert 'open3d is needed (for amb3r mesh) but not installed: pip install "amb3r[open3d]"' in capsys.readouterr().err
-
-
-def test_importing_the_package_and_its_command_imports_no_open3d():
-    code = "import sys, amb3r_open3d, amb3r_open3d.command; assert not {'open3d', 'numpy', 'torch'} & set(sys.modules)"
+def test_importing_the_package_imports_no_open3d():
+    code = "import sys, amb3r_open3d; assert not {'open3d', 'numpy', 'torch'} & set(sys.modules)"
     environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'plugins' / 'open3d'}"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

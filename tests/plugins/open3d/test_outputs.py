@@ -11,9 +11,12 @@ import numpy as np
 import open3d as o3d
 import pytest
 import trimesh
+from amb3r_open3d.mesh_files import to_core, to_open3d
+from amb3r_open3d.meshing import MeshJob, fused_mesh, make_mesh
 from amb3r_open3d.scene import Scene
 from PIL import Image
 
+from amb3r_core import SurfaceOptions, make_surface
 from amb3r_core.errors import DependencyError, FormatError, InputError
 from amb3r_core.export import export_scene
 from tests.fakes import Room, calibrated, fake_room
@@ -161,6 +164,25 @@ def test_the_viewer_shows_the_mesh_or_the_points_with_the_cameras(mesh, scene: S
         ["PointCloud", "LineSet"],
     ]
     assert len(shown[0][0].triangles) == len(mesh.triangle.indices)
+
+
+def test_a_mesh_of_the_core_goes_out_and_comes_back(scene: Scene):
+    made, _ = make_surface(scene.reconstruction, SurfaceOptions(voxel_size=0.06))
+    back = to_core(to_open3d(made))
+    for name in ("vertices", "triangles", "normals", "colors"):
+        assert np.array_equal(getattr(back, name), getattr(made, name)), name
+
+
+def test_the_jobs_mesh_is_the_cores_without_small_pieces(scene: Scene, tmp_path: Path):
+    job = MeshJob(output=tmp_path / "m.ply", voxel_size=0.06)
+    made, _ = make_surface(scene.reconstruction, SurfaceOptions(voxel_size=0.06))
+    assert 0.95 * len(made.triangles) <= len(fused_mesh(scene, job).triangle.indices) <= len(made.triangles)
+    assert make_mesh(scene, job)["mesh"] == str(tmp_path / "m.ply")
+
+
+def test_a_screenshot_is_of_a_mesh(scene: Scene, tmp_path: Path):
+    with pytest.raises(InputError, match="a screenshot shows a mesh, not a PointCloud"):
+        a3.screenshot(scene.point_cloud(), tmp_path / "s.png", scene)
 
 
 @pytest.mark.slow

@@ -1,0 +1,52 @@
+"""Run by `sheet` in a process of its own: without a Vulkan driver Open3D's renderer aborts instead of raising.
+
+    python -m amb3r_core.surface.offscreen MESH.npz OUT.npz
+
+MESH.npz holds vertices, triangles, normals and colors of a mesh, size (width, height), and per picture intrinsic (3, 3),
+extrinsic (4, 4) and light (3,), the world direction in which the light shines. OUT.npz holds rgb (K, H, W, 3) uint8.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amb3r_core.optional import require
+
+BACKGROUND = (1.0, 1.0, 1.0, 1.0)
+ROUGHNESS = 0.9
+
+
+def main(mesh_path: str, out_path: str) -> None:
+    """Renders every picture."""
+    o3d: Any = require("open3d", extra="mesh", purpose="to render a mesh")
+    with np.load(mesh_path) as stored:
+        given: dict[str, NDArray[Any]] = dict(stored)
+    width, height = given["size"].tolist()
+    renderer = o3d.visualization.rendering.OffscreenRenderer(width, height)
+    renderer.scene.set_background(BACKGROUND)
+    material = o3d.visualization.rendering.MaterialRecord()
+    material.shader = "defaultLit"
+    material.base_roughness, material.base_metallic, material.base_reflectance = ROUGHNESS, 0.0, 0.1
+    renderer.scene.add_geometry("mesh", _mesh(o3d, given), material)
+    profile = renderer.scene.LightingProfile.NO_SHADOWS
+    pictures: list[NDArray[np.uint8]] = []
+    for intrinsic, extrinsic, light in zip(given["intrinsic"], given["extrinsic"], given["light"], strict=True):
+        renderer.scene.set_lighting(profile, light.astype(np.float32))
+        renderer.setup_camera(intrinsic, extrinsic, width, height)
+        pictures.append(np.asarray(renderer.render_to_image()))
+    np.savez(out_path, rgb=np.stack(pictures))
+
+
+def _mesh(o3d: Any, given: dict[str, NDArray[Any]]) -> Any:
+    mesh = o3d.geometry.TriangleMesh(
+        o3d.utility.Vector3dVector(given["vertices"].astype(np.float64)), o3d.utility.Vector3iVector(given["triangles"])
+    )
+    mesh.vertex_normals = o3d.utility.Vector3dVector(given["normals"].astype(np.float64))
+    mesh.vertex_colors = o3d.utility.Vector3dVector(given["colors"] / 255.0)
+    return mesh
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
