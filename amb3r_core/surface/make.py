@@ -28,7 +28,7 @@ SMOOTH: dict[Quality, int] = {"preview": 0, "normal": 5, "high": 10}
 """Passes of smoothing: the same length on finer voxels needs more."""
 HOLE_VOXELS = 12.0
 """Holes up to so many voxels wide are closed when nobody says how wide."""
-SUPPORT = 1.2
+SUPPORT = 0.9
 """Least trust behind a vertex, summed over views, in least weights of a pixel that the cut keeps."""
 RANKED_SUPPORT = 0.6
 """The same in median weights, where weights are no probabilities."""

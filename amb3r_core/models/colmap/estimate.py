@@ -13,7 +13,7 @@ FEATURES_UNITS = 4.0
 PAIR_S = 0.1
 MAPPING_S = 1.8
 """Per photo, over all attempts at a model."""
-DENSE_S = 2.3
+DENSE_S = 1.4
 """Per photo and unit of the depth map."""
 NEIGHBOURS_IN_ORDER = 10.0
 """Pairs per photo in ordered sets; unordered ones are matched each with each up to `ALL_PAIRS`."""
