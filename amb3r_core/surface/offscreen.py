@@ -2,8 +2,9 @@
 
     python -m amb3r_core.surface.offscreen MESH.npz OUT.npz
 
-MESH.npz holds vertices, triangles, normals and colors of a mesh, size (width, height), and per picture intrinsic (3, 3),
-extrinsic (4, 4) and light (3,), the world direction in which the light shines. OUT.npz holds rgb (K, H, W, 3) uint8.
+MESH.npz holds vertices, triangles and normals of a mesh, its colors or the uv and image of its texture, size (width, height), and
+per picture intrinsic (3, 3), extrinsic (4, 4) and light (3,), the world direction in which the light shines. OUT.npz holds rgb
+(K, H, W, 3) uint8.
 """
 
 import sys
@@ -29,6 +30,8 @@ def main(mesh_path: str, out_path: str) -> None:
     material = o3d.visualization.rendering.MaterialRecord()
     material.shader = "defaultLit"
     material.base_roughness, material.base_metallic, material.base_reflectance = ROUGHNESS, 0.0, 0.1
+    if "image" in given:
+        material.albedo_img = o3d.geometry.Image(np.ascontiguousarray(given["image"]))
     renderer.scene.add_geometry("mesh", _mesh(o3d, given), material)
     profile = renderer.scene.LightingProfile.NO_SHADOWS
     pictures: list[NDArray[np.uint8]] = []
@@ -44,7 +47,10 @@ def _mesh(o3d: Any, given: dict[str, NDArray[Any]]) -> Any:
         o3d.utility.Vector3dVector(given["vertices"].astype(np.float64)), o3d.utility.Vector3iVector(given["triangles"])
     )
     mesh.vertex_normals = o3d.utility.Vector3dVector(given["normals"].astype(np.float64))
-    mesh.vertex_colors = o3d.utility.Vector3dVector(given["colors"] / 255.0)
+    if "uv" in given:
+        mesh.triangle_uvs = o3d.utility.Vector2dVector(given["uv"].reshape(-1, 2).astype(np.float64))
+    else:
+        mesh.vertex_colors = o3d.utility.Vector3dVector(given["colors"] / 255.0)
     return mesh
 
 
