@@ -53,6 +53,11 @@ def test_the_photo_and_the_mesh_from_its_camera_show_the_same(room: Room, sheet:
     assert np.corrcoef(*grey)[0, 1] > 0.5
 
 
+def test_the_mesh_is_about_as_bright_as_its_photo(sheet: np.ndarray):
+    photo, rendered, _, _ = (picture.astype(float).mean() for picture in panels(sheet))
+    assert 0.6 * photo < rendered < 1.5 * photo
+
+
 def test_the_mesh_is_seen_whole_from_the_side_and_from_above(sheet: np.ndarray):
     for picture in panels(sheet)[2:]:
         is_mesh = (np.abs(picture.astype(int) - picture[0, 0]) > 12).any(axis=2)
