@@ -16,7 +16,7 @@ import numpy as np
 from amb3r_core.errors import DependencyError
 from amb3r_core.export.png import write_png
 from amb3r_core.inputs.pixels import load_rgb
-from amb3r_core.scene.arrays import Float64, UInt8
+from amb3r_core.scene.arrays import Float32, Float64, UInt8
 from amb3r_core.scene.conventions import invert, rigid
 from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.storage.staging import staged_file
@@ -68,7 +68,10 @@ def write_sheet(mesh: TriangleMesh, path: Path, reconstruction: Reconstruction, 
 
 
 def render_lit(mesh: TriangleMesh, shots: list[Shot], size: tuple[int, int]) -> list[UInt8]:
-    """Pictures (H, W, 3) of the mesh with its vertex colours, lit from beside the camera, before white; size (width, height)."""
+    """Pictures (H, W, 3) of the mesh in its texture, else its vertex colours, lit from beside the camera, on white.
+
+    size is (width, height).
+    """
     open3d_module()
     with tempfile.TemporaryDirectory(prefix="amb3r-render-") as folder:
         given, out = Path(folder) / "mesh.npz", Path(folder) / "out.npz"
@@ -77,7 +80,7 @@ def render_lit(mesh: TriangleMesh, shots: list[Shot], size: tuple[int, int]) -> 
             vertices=mesh.vertices,
             triangles=mesh.triangles,
             normals=mesh.normals,
-            colors=np.full(mesh.vertices.shape, GREY, np.uint8) if mesh.colors is None else mesh.colors,
+            **_paint(mesh),
             size=np.array(size),
             intrinsic=np.stack([shot.intrinsic for shot in shots]),
             extrinsic=np.stack([invert(shot.cam_to_world) for shot in shots]),
@@ -93,6 +96,13 @@ def render_lit(mesh: TriangleMesh, shots: list[Shot], size: tuple[int, int]) -> 
             )
         with np.load(out) as pictures:
             return list(pictures["rgb"])
+
+
+def _paint(mesh: TriangleMesh) -> dict[str, UInt8 | Float32]:
+    """The mesh's texture, its vertex colours where it has none, and grey where it has neither."""
+    if mesh.texture is not None:
+        return {"uv": mesh.texture.uv, "image": mesh.texture.image}
+    return {"colors": np.full(mesh.vertices.shape, GREY, np.uint8) if mesh.colors is None else mesh.colors}
 
 
 def middle_view(reconstruction: Reconstruction) -> int:

@@ -22,6 +22,8 @@ AIM = 0.98
 """Share of the image's side that charts should fill."""
 FOLD_TEXELS = 4e6
 """At how many texels a folded chart is looked for."""
+MOST_STRETCH = 1.5
+"""An edge that the packer makes longer than that, and a texel, was left behind."""
 MOST_TRIES = 8
 SNUG = 0.93
 """Share of the image's side that is full enough."""
@@ -140,7 +142,24 @@ def _packed(charts: Charts, triangles: NDArray[np.int32], density: float) -> tup
     width, height = int(atlas.width), int(atlas.height)
     _, indices, packed = atlas.get_mesh(0)
     corners = np.asarray(packed, dtype=np.float64)[np.asarray(indices, dtype=np.intp)].reshape(-1, 3, 2)
-    return corners * (width, height) - 0.5, max(width, height)
+    corners = corners * (width, height) - 0.5
+    return _drawn_together(corners, charts.corners * density, key.reshape(-1, 3)), max(width, height)
+
+
+def _drawn_together(corners: Float64, wanted: Float64, key: Ints) -> Float64:
+    """Corners (F, 3, 2), those of faces without area, of which the packer leaves some behind, drawn together to a placed one.
+
+    wanted (F, 3, 2): the same faces before packing; key (F, 3): the same number for the same corner of the same chart.
+    """
+    given, found = (np.linalg.norm(place[:, [1, 2, 0]] - place, axis=2) for place in (wanted, corners))
+    astray = (found > MOST_STRETCH * given + 1.0).any(axis=1)
+    if not astray.any():
+        return corners
+    is_placed = np.isin(key[astray], key[~astray])
+    one = corners[astray][np.arange(int(astray.sum())), np.argmax(is_placed, axis=1)]
+    together = corners.copy()
+    together[astray] = one[:, None]
+    return together
 
 
 def _owners(corners: Float64, size: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints]:

@@ -195,6 +195,17 @@ def test_a_surface_that_folds_over_itself_is_cut():
     assert len(texels) - len(np.unique(texels)) <= 0.002 * len(texels)
 
 
+def test_faces_without_area_take_no_texels_of_others(plane: TriangleMesh):
+    """Two corners at one place, in vertices of their own: the packer leaves such a vertex at the corner of the image."""
+    first = plane.triangles[:40]
+    vertices = np.concatenate([plane.vertices, plane.vertices[first[:, 0]]])
+    extra = np.stack([first[:, 0], np.arange(len(plane.vertices), len(vertices)), first[:, 1]], axis=1).astype(np.int32)
+    atlas = make_atlas(vertices, np.concatenate([plane.triangles, extra]), 256)
+    lengths = np.ptp(atlas.corners, axis=1).max(axis=1)
+    assert lengths.max() < 3 * np.median(lengths)
+    assert atlas.face.max() < len(plane.triangles)
+
+
 def test_two_triangles_share_no_texel_and_leave_none_out():
     square = np.array([[[3.2, 3.2], [40.7, 3.2], [3.2, 50.1]], [[40.7, 3.2], [40.7, 50.1], [3.2, 50.1]]])
     texels = np.concatenate([texel for texel, _ in texels_of_faces(square, 64)])

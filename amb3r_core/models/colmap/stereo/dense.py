@@ -23,6 +23,7 @@ from amb3r_core.models.colmap.stereo.probability import Signs, probability
 from amb3r_core.models.colmap.stereo.pyramid import halve, pyramid
 from amb3r_core.models.colmap.stereo.refine import guided_upsample, peak_position, refine, upsample
 from amb3r_core.models.colmap.stereo.sgm import aggregate
+from amb3r_core.models.colmap.stereo.sky import sky
 from amb3r_core.models.colmap.stereo.view_workers import map_views
 from amb3r_core.progress import Monitor, Progress, silent
 
@@ -312,7 +313,8 @@ def densify(
 
     pixels (N, 3, H, W) in [0, 1], undistorted; valid (N, H, W) bool: pixels outside are neither matched nor given depth.
     The scene's tensors live on the CPU, the result where the pixels do. The depth's unit is that of the scene's poses.
-    `(c - 1) / c` is the probability that the depth is within 3 % of the truth. The monitor may stop the work between views.
+    `(c - 1) / c` is the probability that the depth is within 3 % of the truth; clear sky is unknown. The monitor may stop the
+    work between views.
     prior: depth of the views that comes from elsewhere, aligned to the sparse points view by view; it votes, it does not decide.
     """
     config = config or StereoConfig()
@@ -321,7 +323,7 @@ def densify(
         shapes = f"pixels {tuple(pixels.shape)}, valid {tuple(valid.shape)}, {len(scene.observed)} cameras of {scene.size}"
         raise ValueError(f"{shapes}: one image size and one camera per view are needed")
     with torch.inference_mode():
-        return _densify(Stereo(pixels, valid, scene, config, prior), monitor)
+        return _densify(Stereo(pixels, valid & ~sky(pixels, valid), scene, config, prior), monitor)
 
 
 def _densify(stereo: Stereo, monitor: Monitor) -> tuple[Tensor, Tensor]:
