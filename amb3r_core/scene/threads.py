@@ -17,8 +17,7 @@ def usable_threads() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if wanted.isdecimal() and int(wanted) > 0:
         return min(int(wanted), MAX_THREADS)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_THREADS)
+    return min(os.cpu_count() or 1, MAX_THREADS)
 
 
 def map_in_order(work: Callable[[int], T], count: int, threads: int | None = None) -> Generator[T]:

@@ -38,13 +38,22 @@ def sky(pixels: Tensor, valid: Tensor) -> Tensor:
 
 def _bright_from_top(rgb: Tensor, valid: Tensor) -> Tensor:
     """The bright, plain, bluish pixels (H, W) that hang together with the photo's first rows."""
-    red, green, blue = rgb
-    grey = rgb.mean(dim=0)[None, None]
-    span = (F.max_pool2d(grey, WINDOW, 1, WINDOW // 2) + F.max_pool2d(-grey, WINDOW, 1, WINDOW // 2))[0, 0]
-    fits = valid & (blue >= LEAST_BRIGHT) & (blue >= green - SLACK) & (green >= red - SLACK) & (span < FLAT)
+    rows = valid.any(dim=1).nonzero()
+    top = int(rows[0]) + 2 * WINDOW if len(rows) else 0
+    if not top or not bool(_fits(rgb[:, :top], valid[:top]).any()):  # most photos indoors, at little cost
+        return torch.zeros_like(valid)
+    fits = _fits(rgb, valid)
     start = fits & (valid.cumsum(dim=0) <= WINDOW)
     reached = _reached(uint8_array(fits) > 0, uint8_array(start) > 0)
     return torch.as_tensor(reached, device=rgb.device)
+
+
+def _fits(rgb: Tensor, valid: Tensor) -> Tensor:
+    """The pixels (H, W) that are as bright, plain and bluish as sky."""
+    red, green, blue = rgb
+    grey = rgb.mean(dim=0)[None, None]
+    span = (F.max_pool2d(grey, WINDOW, 1, WINDOW // 2) + F.max_pool2d(-grey, WINDOW, 1, WINDOW // 2))[0, 0]
+    return valid & (blue >= LEAST_BRIGHT) & (blue >= green - SLACK) & (green >= red - SLACK) & (span < FLAT)
 
 
 def _tint(rgb: Tensor, region: Tensor) -> float:
