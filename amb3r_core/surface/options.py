@@ -32,7 +32,7 @@ class SurfaceOptions:
     watertight: bool = False
     """A closed surface by Poisson reconstruction."""
     memory_limit_gb: float = 2.0
-    """Of the voxel grid; an automatic voxel size grows to fit."""
+    """Of the voxel grid; voxels grow until it fits, also where their size was asked for."""
 
     def __post_init__(self) -> None:
         for name in ("voxel_size", "depth_max", "memory_limit_gb"):

@@ -25,7 +25,7 @@ SAMPLE_STEP = 7
 CELL = 4
 """Sums are taken over cells of so many pixels a side."""
 RADII = (6, 12, 24)
-"""Of the windows, in cells; the first that is strong enough is used."""
+"""Of the windows, in cells; a larger one is used where its plane is clearly stronger, see `GAIN`."""
 FIT_ROUNDS = 3
 INLIER = 0.02
 """Relative distance from a plane at which a pixel's weight is halved."""
