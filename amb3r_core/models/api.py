@@ -114,6 +114,10 @@ class Prediction:
     """JSON values for the provenance."""
     weight_is_probability: bool = False
     """Whether the weight of a depth is the probability that it is right, see `Dense.weight_is_probability`."""
+    pose_trust: tuple[float, ...] = ()
+    """For each view the probability that its pose is right, 0 where it is not registered; empty: not judged."""
+    scene_trust: float | None = None
+    """The probability that the camera path as a whole is right; None: not judged."""
 
     def __post_init__(self) -> None:
         n, height, width = self.depth.shape
@@ -130,6 +134,8 @@ class Prediction:
             raise ValueError(f"{len(self.reasons)} reasons for {n} views")
         if self.lenses and len(self.lenses) != n:
             raise ValueError(f"{len(self.lenses)} lenses for {n} views")
+        if self.pose_trust and len(self.pose_trust) != n:
+            raise ValueError(f"{len(self.pose_trust)} pose trusts for {n} views")
 
     @property
     def n_views(self) -> int:

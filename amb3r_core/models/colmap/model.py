@@ -189,6 +189,7 @@ def _reordered(prediction: Prediction, order: list[int], *, keeps_world: bool) -
         registered=registered,
         reasons=tuple(prediction.reasons[row] for row in ints(rows)),
         lenses=tuple(prediction.lenses[row] for row in ints(rows)) if prediction.lenses else (),
+        pose_trust=tuple(prediction.pose_trust[row] for row in ints(rows)) if prediction.pose_trust else (),
     )
 
 

@@ -35,6 +35,8 @@ def load_prediction(folder: Path) -> Prediction | None:
             notes=tuple(json.loads(str(kept["notes"]))),
             details=json.loads(str(kept["details"])),
             weight_is_probability="weight_is_probability" in kept and bool(kept["weight_is_probability"]),
+            pose_trust=tuple(json.loads(str(kept["pose_trust"]))) if "pose_trust" in kept else (),
+            scene_trust=json.loads(str(kept["scene_trust"])) if "scene_trust" in kept else None,
         )
 
 
@@ -53,6 +55,8 @@ def keep_prediction(folder: Path, prediction: Prediction) -> None:
             notes=np.array(json.dumps(prediction.notes)),
             details=np.array(json.dumps(dict(prediction.details))),
             weight_is_probability=np.array(prediction.weight_is_probability),
+            pose_trust=np.array(json.dumps(prediction.pose_trust)),
+            scene_trust=np.array(json.dumps(prediction.scene_trust)),
         )
     for path in folder.iterdir():
         if path.is_dir():
