@@ -50,6 +50,13 @@ def test_each_view_keeps_the_lens_of_its_photo_and_a_straight_camera(batch: Imag
     np.testing.assert_allclose(scene.views[0].camera.K, CAMERA.K, atol=1e-9)
 
 
+def test_views_and_scene_keep_the_models_trust_in_their_poses(batch: ImageBatch) -> None:
+    scene = scene_of(batch, replace(predicted(batch), pose_trust=(0.9, 0.0, 0.4), scene_trust=0.8))
+    assert (scene.pose_trust, [view.pose_trust for view in scene.views]) == (0.8, [0.9, 0.4])
+    plain = scene_of(batch, predicted(batch))
+    assert (plain.pose_trust, [view.pose_trust for view in plain.views]) == (None, [None, None])
+
+
 def test_colours_are_straightened_where_the_lens_bends(batch: ImageBatch) -> None:
     prediction = predicted(batch, (BENT, STRAIGHT, STRAIGHT))
     scene, plain = scene_of(batch, prediction), scene_of(batch, predicted(batch))
