@@ -25,6 +25,11 @@ def pose_word(trust: float) -> PoseWord:
     return next(word for word, least in LEAST_TRUST.items() if trust >= least)
 
 
+def trust_told(trust: float) -> str:
+    """Word and percent of a trust, rounded down so that no percent reads as a better word's: "sure (97%)"."""
+    return f"{pose_word(trust)} ({_percent(trust)})"
+
+
 def is_doubtful(reconstruction: Reconstruction) -> bool:
     """Whether the camera path was judged, and is more likely than wanted to be wrong."""
     trust = reconstruction.pose_trust
@@ -55,7 +60,7 @@ def poses_told(reconstruction: Reconstruction) -> str:
     if len(views) > MOST_NAMED:
         named.append(f"{len(views) - MOST_NAMED} more")
     less = f"; less than the others: {', '.join(named)}" if named else ""
-    return f"{pose_word(trust)} ({_percent(trust)}){advice}{less}"
+    return f"{trust_told(trust)}{advice}{less}"
 
 
 def pose_record(reconstruction: Reconstruction) -> dict[str, object] | None:
@@ -68,5 +73,4 @@ def pose_record(reconstruction: Reconstruction) -> dict[str, object] | None:
 
 
 def _percent(trust: float) -> str:
-    """Whole percent, rounded down: a trust never reads as a better word's."""
     return f"{int(100 * trust + 1e-9)}%"

@@ -13,6 +13,7 @@ from amb3r_core.scene.pose_trust import (
     pose_record,
     pose_word,
     standing_out,
+    trust_told,
 )
 from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import fake_room, judged
@@ -49,6 +50,7 @@ def test_the_line_tells_word_and_percent() -> None:
 
 def test_a_percent_never_reads_as_a_better_word() -> None:
     assert pose_line(trusted(0.8999)) == "poses: likely (89%)"
+    assert (trust_told(0.5999), trust_told(0.6), trust_told(0.0)) == ("doubtful (59%)", "likely (60%)", "doubtful (0%)")
 
 
 def test_poses_that_were_not_judged_say_so() -> None:
