@@ -85,6 +85,15 @@ def test_info_says_how_far_the_poses_are_trusted(
     assert poses == (None if trust is None else {"trust": trust, "word": told.split(" (")[0].split()[-1], "standing_out": []})
 
 
+@pytest.mark.parametrize(("trust", "is_told"), [(0.31, True), (0.97, False), (None, False)])
+def test_convert_warns_where_the_poses_are_doubtful(
+    tmp_path: Path, trust: float | None, is_told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_scene(judged(fake_room(2, 20, 16).reconstruction, trust), tmp_path / "scene")
+    assert run(["convert", str(tmp_path / "scene"), "--to", "tum"]) == 0
+    assert ("pose trust warning: doubtful (31%)" in one_line(capsys)) == is_told
+
+
 def test_info_names_views_that_are_trusted_less(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_scene(judged(fake_room(3, 20, 16).reconstruction, 0.97, {1: 0.2}), tmp_path / "scene")
     assert run(["info", str(tmp_path / "scene")]) == 0
