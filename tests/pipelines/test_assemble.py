@@ -1,6 +1,7 @@
 """A prediction becomes a scene whose views know their cameras, and the lenses that bent their photos."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,12 @@ def test_views_and_scene_keep_the_models_trust_in_their_poses(batch: ImageBatch)
     assert (scene.pose_trust, [view.pose_trust for view in scene.views]) == (0.8, [0.9, 0.4])
     plain = scene_of(batch, predicted(batch))
     assert (plain.pose_trust, [view.pose_trust for view in plain.views]) == (None, [None, None])
+
+
+@pytest.mark.parametrize("wrong", [{"pose_trust": (0.9, 0.0, 1.1)}, {"scene_trust": -0.1}, {"scene_trust": float("nan")}])
+def test_a_trust_that_is_no_probability_is_refused_where_it_is_made(batch: ImageBatch, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="trust in poses is a probability, 0 to 1"):
+        replace(predicted(batch), **wrong)
 
 
 def test_colours_are_straightened_where_the_lens_bends(batch: ImageBatch) -> None:
