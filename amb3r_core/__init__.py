@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from amb3r_core.scene.fusion import FusionConfig, fuse
     from amb3r_core.scene.geometry import Sim3
     from amb3r_core.scene.lens import Lens
+    from amb3r_core.scene.pose_trust import pose_line, pose_word, standing_out, trust_told
     from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View
     from amb3r_core.scene.trust import Cut, cut_of, kept
     from amb3r_core.storage.staging import as_resource_errors, claimed, staged_file, staged_folder
@@ -94,6 +95,10 @@ _HOMES = {
     "FusionConfig": "scene.fusion",
     "fuse": "scene.fusion",
     "Sim3": "scene.geometry",
+    "pose_line": "scene.pose_trust",
+    "pose_word": "scene.pose_trust",
+    "standing_out": "scene.pose_trust",
+    "trust_told": "scene.pose_trust",
     "Dense": "scene.reconstruction",
     "Provenance": "scene.reconstruction",
     "Reconstruction": "scene.reconstruction",
@@ -174,6 +179,8 @@ __all__ = [
     "looks_like_walk",
     "make_surface",
     "open_photos",
+    "pose_line",
+    "pose_word",
     "reconstruct",
     "reconstructed",
     "require",
@@ -181,8 +188,10 @@ __all__ = [
     "silent",
     "staged_file",
     "staged_folder",
+    "standing_out",
     "textured",
     "track",
+    "trust_told",
     "with_masks",
     "write_mesh_file",
     "write_sheet",

@@ -4,6 +4,7 @@ The room is 5 x 2.6 x 4 m with two boxes in it; room axes are x right, y DOWN, z
 pixel centres. The world is the first camera's frame unless asked otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,10 +102,10 @@ def rich_scene(photos: Path | None = None) -> Reconstruction:
     scene = fake_room(
         3, mixed=True, pixel_aspect=1.1, principal_offset=(0.0331, 0.017), images_folder=photos, n_unregistered=2
     ).reconstruction
-    timed = replace(scene.views[0], timestamp_s=0.1, is_keyframe=False)
+    timed = replace(scene.views[0], timestamp_s=0.1, is_keyframe=False, pose_trust=0.3)
     camera = replace(scene.views[1].camera, cx=63.7, cy=15.71234567890123)
     views = (timed, replace(scene.views[1], camera=camera), replace(scene.views[2], lens=simple_radial(-0.0123456789)))
-    return replace(scene, views=views, video=VideoSource(path="/videos/a.mp4", frames_per_second=29.97))
+    return replace(scene, views=views, video=VideoSource(path="/videos/a.mp4", frames_per_second=29.97), pose_trust=0.7)
 
 
 def calibrated(scene: Reconstruction) -> Reconstruction:
@@ -116,6 +117,13 @@ def calibrated(scene: Reconstruction) -> Reconstruction:
     weight = np.where(column < 0.2, most / 2, np.where(column < 0.6, (most + trusted) / 2, (1 + trusted) / 2))
     confidence = np.where(dense.depth > 0, confidence_of_weight(weight), 1.0).astype(np.float32)
     return replace(scene, dense=replace(dense, confidence=confidence, weight_is_probability=True))
+
+
+def judged(scene: Reconstruction, trust: float | None, of_views: Mapping[int, float | None] | None = None) -> Reconstruction:
+    """The scene with trust in its poses: in the whole, and in single views by their number; the others are as the whole."""
+    told = of_views or {}
+    views = tuple(replace(view, pose_trust=told.get(index, trust)) for index, view in enumerate(scene.views))
+    return replace(scene, views=views, pose_trust=trust)
 
 
 def fake_provenance() -> Provenance:

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from amb3r_core.cli.screen import print_table
-from amb3r_core.cli.summary import depth_row
+from amb3r_core.cli.summary import depth_row, pose_row
 from amb3r_core.options import DEFAULT_KEEP, Keep
 
 
@@ -30,6 +30,7 @@ def convert(
     from amb3r_core.errors import InputError
     from amb3r_core.export import SceneExports, find_exporters
     from amb3r_core.export.scene_dir import load_scene
+    from amb3r_core.scene.pose_trust import is_doubtful
 
     exporters = find_exporters([name.strip() for name in to.split(",") if name.strip()])
     if output is not None and len(exporters) != 1:
@@ -41,6 +42,8 @@ def convert(
     for name, exporter in exporters.items():
         target = output or folder / exporter.default_name
         rows[name] = "\n".join(str(path) for path in exports.write(target, name, overwrite=overwrite))
+    if is_doubtful(reconstruction):
+        rows["pose trust"] = pose_row(reconstruction)
     if reconstruction.dense is not None:
         rows["depth"] = depth_row(reconstruction, keep)
     print_table("", rows)

@@ -2,7 +2,7 @@
 
 from amb3r_core.cli.flags import CORE_FLAGS, as_flags, flag_of, flags_of
 from amb3r_core.cli.screen import EXIT_ERROR, ProgressStyle, exit_code, print_table, watching
-from amb3r_core.cli.summary import depth_row, summary_rows
+from amb3r_core.cli.summary import depth_row, pose_row, summary_rows
 from amb3r_core.cli.values import option_values
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "flag_of",
     "flags_of",
     "option_values",
+    "pose_row",
     "print_table",
     "summary_rows",
     "watching",

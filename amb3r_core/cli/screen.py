@@ -15,6 +15,8 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_CANCELLED = 130
 _CONTROL_CHARACTERS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+WARNING = "warning: "
+"""What a row of a table begins with that is to catch the eye."""
 LONGEST_STAGE = 12
 """Characters a narrow window leaves to the stages' names, which say more than the notes beside them."""
 
@@ -88,7 +90,7 @@ def print_line(text: str) -> None:
 
 
 def print_table(title: str, rows: Mapping[str, str]) -> None:
-    """A two-column table on the output stream."""
+    """A two-column table on the output stream; a value that begins with `WARNING` is yellow on a terminal."""
     from rich.console import Console
     from rich.table import Table
 
@@ -96,7 +98,7 @@ def print_table(title: str, rows: Mapping[str, str]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(_printable(name), _printable(value))
+        table.add_row(_printable(name), _printable(value), style="yellow" if value.startswith(WARNING) else None)
     Console().print(table, highlight=False, markup=False)
 
 

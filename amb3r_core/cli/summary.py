@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from amb3r_core.cli.flags import as_flags
+from amb3r_core.cli.screen import WARNING
 
 if TYPE_CHECKING:
     from amb3r_core.options import Keep
@@ -25,6 +26,7 @@ def summary_rows(
     rows["points"] = f"{n_points:,}"
     if reconstruction.dense is not None:
         rows["depth"] = depth_row(reconstruction, keep)
+    rows["pose trust"] = pose_row(reconstruction)
     rows["scale"] = f"{reconstruction.scale.kind} ({as_flags(reconstruction.scale.source)}{_spread(reconstruction)})"
     rows["model"] = f"{provenance.model}, pipeline {provenance.pipeline}, amb3r {provenance.version}"
     weights = provenance.weights
@@ -35,6 +37,13 @@ def summary_rows(
         parts = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in provenance.seconds.items() if seconds >= 0.05)
         rows["seconds"] = f"{sum(provenance.seconds.values()):.1f} ({parts})"
     return rows
+
+
+def pose_row(reconstruction: "Reconstruction") -> str:
+    """How far the poses may be trusted; a warning where they are doubtful."""
+    from amb3r_core.scene.pose_trust import is_doubtful, poses_told
+
+    return f"{WARNING if is_doubtful(reconstruction) else ''}{poses_told(reconstruction)}"
 
 
 def depth_row(reconstruction: "Reconstruction", keep: "Keep") -> str:
@@ -65,13 +74,20 @@ def _depth_fields(reconstruction: "Reconstruction") -> dict[str, object] | None:
 
 
 def summary_fields(reconstruction: "Reconstruction", n_points: int) -> Mapping[str, object]:
-    """The same facts as JSON values. depth: the share of the pixels that each choice keeps."""
+    """The same facts as JSON values.
+
+    poses: their trust, its word and the views that stand out, null where they were not judged. depth: the share of the pixels
+    that each choice keeps.
+    """
+    from amb3r_core.scene.pose_trust import pose_record
+
     provenance = reconstruction.provenance
     return {
         "views": reconstruction.n_views,
         "unregistered": [{"name": view.name, "reason": as_flags(view.reason)} for view in reconstruction.unregistered],
         "points": n_points,
         "depth": _depth_fields(reconstruction),
+        "poses": pose_record(reconstruction),
         "scale": {"kind": reconstruction.scale.kind, "source": as_flags(reconstruction.scale.source)},
         "model": provenance.model,
         "pipeline": provenance.pipeline,

@@ -106,6 +106,8 @@ def transforms_dict(
     if seed_file is not None:
         document["ply_file_path"] = seed_file
     told = {**provenance_record(reconstruction), "view_names": [view.name for view in reconstruction.views]}
+    if reconstruction.pose_trust is not None:
+        told["view_pose_trust"] = [view.pose_trust for view in reconstruction.views]
     if confidences and reconstruction.dense is not None:
         told["confidence_is_probability"] = reconstruction.dense.weight_is_probability
     return {**document, "amb3r": told, "frames": frames}

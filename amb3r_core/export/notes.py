@@ -1,9 +1,10 @@
-"""What every export says about the scene it came from: scale, weights, their licence."""
+"""What every export says about the scene it came from: scale, trust in its poses, weights, their licence."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from amb3r_core.scene.pose_trust import pose_line, pose_record
 from amb3r_core.scene.reconstruction import Reconstruction
 from amb3r_core.scene.trust import CLOUD, CUT
 
@@ -17,7 +18,11 @@ def unit_name(reconstruction: Reconstruction) -> str:
 
 
 def provenance_record(reconstruction: Reconstruction) -> dict[str, object]:
-    """Scale, weights and model of a scene as JSON values. depth: what was cut of it (`scene.trust.Cut`), null for nothing."""
+    """Scale, trust in its poses, weights and model of a scene as JSON values.
+
+    poses: `scene.pose_trust.pose_record`, null where they were not judged. depth: what was cut of it (`scene.trust.Cut`), null
+    for nothing.
+    """
     scale, provenance = reconstruction.scale, reconstruction.provenance
     weights = provenance.weights
     return {
@@ -25,6 +30,7 @@ def provenance_record(reconstruction: Reconstruction) -> dict[str, object]:
         "scale": scale.kind,
         "scale_source": scale.source,
         "scale_relative_spread": scale.relative_spread,
+        "poses": pose_record(reconstruction),
         "model": provenance.model,
         "version": provenance.version,
         "pipeline": provenance.pipeline,
@@ -52,6 +58,8 @@ def comment_lines(reconstruction: Reconstruction, frame: str = "OpenCV: x right,
         f"weights licence {weights_licence(reconstruction)}",
         f"axes {frame}",
     ]
+    if reconstruction.pose_trust is not None:
+        lines.append(pose_line(reconstruction))
     if CUT in provenance.config:
         lines.append(f"depth {json.dumps(provenance.config[CUT])}")
     if reconstruction.up_world is not None:

@@ -4,7 +4,8 @@ Keys: depth, confidence (N, H, W) float32, rgb (N, H, W, 3) uint8 and weight_is_
 confidence c is the probability that the depth is right, when the scene is dense; cam_to_world (N, 4, 4);
 intrinsics (N, 3, 3) of the dense grid and intrinsics_original (N, 3, 3) of the original images, (0, 0) the centre of the
 top-left pixel; original_size (N, 2) width, height; letterbox (N, 4) x, y, width, height; names (N,); timestamps_s (N,), NaN where
-there is none; is_keyframe (N,); up_world (3,), NaN when unknown; scale_kind, scale_source, weights_licence, provenance (JSON).
+there is none; is_keyframe (N,); pose_trust (N,) and scene_pose_trust (), NaN where not judged; up_world (3,), NaN when unknown;
+scale_kind, scale_source, weights_licence, provenance (JSON).
 """
 
 import json
@@ -37,6 +38,8 @@ def scene_arrays(reconstruction: Reconstruction) -> dict[str, NDArray[np.generic
         ),
         "names": np.array([view.name for view in views], dtype=np.str_),
         "timestamps_s": np.array([np.nan if v.timestamp_s is None else v.timestamp_s for v in views], dtype=np.float64),
+        "pose_trust": np.array([_trust(view.pose_trust) for view in views], dtype=np.float64),
+        "scene_pose_trust": np.array(_trust(reconstruction.pose_trust)),
         "is_keyframe": np.array([view.is_keyframe for view in views], dtype=np.bool_),
         "up_world": np.array(reconstruction.up_world or (np.nan,) * 3),
         "scale_kind": np.array(scale.kind),
@@ -50,3 +53,7 @@ def scene_arrays(reconstruction: Reconstruction) -> dict[str, NDArray[np.generic
         arrays["weight_is_probability"] = np.array(dense.weight_is_probability)
         arrays["intrinsics"] = np.array(cameras).reshape(-1, 3, 3)
     return arrays
+
+
+def _trust(trust: float | None) -> float:
+    return np.nan if trust is None else trust

@@ -136,6 +136,9 @@ class Prediction:
             raise ValueError(f"{len(self.lenses)} lenses for {n} views")
         if self.pose_trust and len(self.pose_trust) != n:
             raise ValueError(f"{len(self.pose_trust)} pose trusts for {n} views")
+        trusts = self.pose_trust if self.scene_trust is None else (*self.pose_trust, self.scene_trust)
+        if not all(0.0 <= trust <= 1.0 for trust in trusts):
+            raise ValueError(f"trust in poses is a probability, 0 to 1: {trusts}")
 
     @property
     def n_views(self) -> int:

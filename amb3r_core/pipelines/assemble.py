@@ -26,6 +26,7 @@ def assemble(batch: ImageBatch, prediction: Prediction, *, provenance: Provenanc
         dense=_dense(batch, prediction, chosen),
         unregistered=_unregistered(batch, prediction),
         up_world=up_of_cameras(views),
+        pose_trust=None if prediction.scene_trust is None else float(prediction.scene_trust),
     )
     return levelled(reconstruction)[0]
 
@@ -41,6 +42,7 @@ def _view(batch: ImageBatch, prediction: Prediction, index: int) -> View:
         letterbox=letterbox,
         lens=seen.lens if frame.lens.is_straight else frame.lens,
         timestamp_s=frame.timestamp_s,
+        pose_trust=float(prediction.pose_trust[index]) if prediction.pose_trust else None,
     )
 
 

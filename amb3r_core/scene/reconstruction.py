@@ -39,9 +39,12 @@ class View:
     is_keyframe: bool = True
     timestamp_s: float | None = None
     """Seconds from the start of the video, None for photos."""
+    pose_trust: float | None = None
+    """The probability that the pose is right, None: not judged; see `amb3r_core.scene.pose_trust`."""
 
     def __post_init__(self) -> None:
         check_rigid(self.cam_to_world, f"cam_to_world of view {self.name!r}")
+        _check_trust(self.pose_trust, f"pose_trust of view {self.name!r}")
 
     @property
     def world_to_cam(self) -> Float64:
@@ -177,8 +180,11 @@ class Reconstruction:
     up_world: tuple[float, float, float] | None = None
     """Unit direction of up in world coordinates, None when unknown."""
     video: VideoSource | None = None
+    pose_trust: float | None = None
+    """The probability that the camera path as a whole is right, None: not judged; see `amb3r_core.scene.pose_trust`."""
 
     def __post_init__(self) -> None:
+        _check_trust(self.pose_trust, "pose_trust of the scene")
         if self.dense is not None and self.dense.n_views != len(self.views):
             raise ValueError(f"dense has {self.dense.n_views} views but the scene has {len(self.views)}")
         names = [view.name for view in self.views] + [view.name for view in self.unregistered]
@@ -250,3 +256,8 @@ class Reconstruction:
         if self.dense is None:
             raise ValueError("this reconstruction holds cameras only, no dense maps")
         return self.dense
+
+
+def _check_trust(trust: float | None, name: str) -> None:
+    if trust is not None and not 0.0 <= trust <= 1.0:
+        raise ValueError(f"{name} is a probability, 0 to 1: {trust}")

@@ -51,6 +51,11 @@ def is_positive(value: float) -> str:
     return "" if value > 0 else "must be positive"
 
 
+def is_share(value: float) -> str:
+    """A check for numbers."""
+    return "" if 0.0 <= value <= 1.0 else f"is {value}, wanted 0 to 1"
+
+
 def is_not_empty(text: str) -> str:
     """A check for text."""
     return "" if text else "is empty"

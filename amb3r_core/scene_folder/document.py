@@ -83,6 +83,7 @@ def record_of(reconstruction: Reconstruction, folder: Path, n_points: int | None
         if video is None
         else VideoRecord(path=_told(stored_path(video.path, folder)), frames_per_second=float(video.frames_per_second)),
         engine=_engine_record(reconstruction.provenance),
+        pose_trust=_float(reconstruction.pose_trust),
     )
 
 
@@ -100,6 +101,7 @@ def _view_record(view: View, folder: Path) -> ViewRecord:
         is_keyframe=bool(view.is_keyframe),
         mask=_stored(view.mask_path, folder),
         lens=None if view.lens.is_straight else LensRecord(model=view.lens.model, coefficients=view.lens.coefficients),
+        pose_trust=_float(view.pose_trust),
     )
 
 
@@ -170,6 +172,7 @@ def reconstruction_of(record: SceneRecord, folder: Path, missing_photos: Missing
         video=None
         if video is None
         else VideoSource(path=str(resolved(video.path, folder)), frames_per_second=video.frames_per_second),
+        pose_trust=record.pose_trust,
     )
 
 
@@ -185,6 +188,7 @@ def _view_of(record: ViewRecord, places: "_Places", index: int) -> View:
         mask_path=places.photo(record.mask, "views", index, "mask"),
         is_keyframe=record.is_keyframe,
         timestamp_s=record.timestamp_s,
+        pose_trust=record.pose_trust,
     )
 
 

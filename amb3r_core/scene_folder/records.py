@@ -21,7 +21,7 @@ import numpy as np
 
 from amb3r_core.scene.geometry import check_rigid
 from amb3r_core.scene.lens import N_COEFFICIENTS
-from amb3r_core.scene_folder.codec import FieldError, at_least, is_not_empty, is_positive
+from amb3r_core.scene_folder.codec import FieldError, at_least, is_not_empty, is_positive, is_share
 
 FORMAT = "amb3r-scene"
 FORMAT_VERSION = 2
@@ -75,6 +75,7 @@ ViewName = Annotated[str, is_not_empty, is_clean_name]
 StoredPath = Annotated[str, leads_to_a_file]
 Count = Annotated[int, at_least(0)]
 Size = Annotated[int, at_least(1)]
+Probability = Annotated[float, is_share]
 Triple = tuple[Decimal, Decimal, Decimal]
 PoseRow = tuple[float, float, float, float]
 
@@ -112,6 +113,8 @@ class ViewRecord:
     mask: StoredPath | None
     lens: LensRecord | None = None
     """Of the original photo; missing where it is straight."""
+    pose_trust: Probability | None = None
+    """The probability that the pose is right; missing where it was not judged."""
 
     def __post_init__(self) -> None:
         (fx, skew, _), (zero, fy, _), last = self.K
@@ -221,6 +224,8 @@ class SceneRecord:
     points: PointsRecord | None
     video: VideoRecord | None
     engine: EngineRecord
+    pose_trust: Probability | None = None
+    """The probability that the camera path as a whole is right; missing where it was not judged."""
 
     def __post_init__(self) -> None:
         if self.metric != (self.scale.kind == "metric"):

@@ -1,4 +1,4 @@
-"""`amb3r info` and `amb3r convert` on a scene that a stranger made."""
+"""`amb3r info` and `amb3r convert` on a scene that a stranger made, and the summary of a run."""
 
 import json
 from dataclasses import replace
@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from amb3r_core.cli.main import run
+from amb3r_core.cli.reconstruct import report
 from amb3r_core.export.scene_dir import count_points, save_scene
+from amb3r_core.jobs.write_scene import WrittenScene
 from amb3r_core.scene.trust import LEAST_WEIGHT
-from tests.fakes import calibrated, fake_room, rich_scene
+from tests.fakes import calibrated, fake_room, judged, rich_scene
 
 
 @pytest.fixture
@@ -61,6 +63,57 @@ def test_info_says_where_weights_are_no_probabilities(tmp_path: Path, capsys: py
     save_scene(fake_room(2, 20, 16).reconstruction, tmp_path / "scene")
     assert run(["info", str(tmp_path / "scene")]) == 0
     assert "100% of the pixels, 0% unknown (all is used: this model's weights are no probabilities)" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("trust", "told"),
+    [
+        (0.97, "pose trust sure (97%)"),
+        (0.6, "pose trust likely (60%)"),
+        (0.31, "pose trust warning: doubtful (31%): check them before you build on them"),
+        (None, "pose trust not judged"),
+    ],
+)
+def test_info_says_how_far_the_poses_are_trusted(
+    tmp_path: Path, trust: float | None, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_scene(judged(fake_room(2, 20, 16).reconstruction, trust), tmp_path / "scene")
+    assert run(["info", str(tmp_path / "scene")]) == 0
+    assert f"{told} scale" in one_line(capsys)
+    assert run(["info", str(tmp_path / "scene"), "--json"]) == 0
+    poses = json.loads(capsys.readouterr().out)["poses"]
+    assert poses == (None if trust is None else {"trust": trust, "word": told.split(" (")[0].split()[-1], "standing_out": []})
+
+
+@pytest.mark.parametrize(("trust", "is_told"), [(0.31, True), (0.97, False), (None, False)])
+def test_convert_warns_where_the_poses_are_doubtful(
+    tmp_path: Path, trust: float | None, is_told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_scene(judged(fake_room(2, 20, 16).reconstruction, trust), tmp_path / "scene")
+    assert run(["convert", str(tmp_path / "scene"), "--to", "tum"]) == 0
+    assert ("pose trust warning: doubtful (31%)" in one_line(capsys)) == is_told
+
+
+def test_info_names_views_that_are_trusted_less(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_scene(judged(fake_room(3, 20, 16).reconstruction, 0.97, {1: 0.2}), tmp_path / "scene")
+    assert run(["info", str(tmp_path / "scene")]) == 0
+    assert "sure (97%); less than the others: photo_001.png (20%)" in one_line(capsys)
+    assert run(["info", str(tmp_path / "scene"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["poses"]["standing_out"] == ["photo_001.png"]
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_the_summary_of_a_run_warns_where_its_poses_are_doubtful(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    scene = judged(fake_room(2, 20, 16).reconstruction, 0.31, {1: 0.05})
+    report(WrittenScene(folder=tmp_path, reconstruction=scene, n_points=7, exports=()), as_json=as_json)
+    out = capsys.readouterr().out
+    if as_json:
+        assert json.loads(out)["poses"] == {"trust": 0.31, "word": "doubtful", "standing_out": ["photo_001.png"]}
+    else:
+        told = "pose trust warning: doubtful (31%): check them before you build on them; less than the others: photo_001.png (5%)"
+        assert told in " ".join(out.split())
 
 
 def test_a_scene_without_trusted_depth_is_an_error_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

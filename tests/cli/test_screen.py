@@ -2,7 +2,7 @@
 
 import pytest
 
-from amb3r_core.cli.screen import watching
+from amb3r_core.cli.screen import WARNING, print_table, watching
 from amb3r_core.progress import Progress
 
 LONG_NOTE = "colmap, the best model whose weights are present; amb3r: no weights in a folder of a long name"
@@ -34,3 +34,17 @@ def test_a_stage_that_counts_no_steps_is_done_when_the_next_begins(capsys: pytes
 
 def test_nothing_is_shown_before_the_first_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys) == []
+
+
+def test_a_warning_catches_the_eye_on_a_terminal_and_is_plain_text_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"poses": f"{WARNING}doubtful", "scale": "metric"}
+    print_table("", rows)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == ["poses  warning: doubtful", "scale  metric"]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    print_table("", rows)
+    warned, plain = capsys.readouterr().out.splitlines()
+    assert "\x1b[33m" in warned
+    assert "\x1b[33m" not in plain

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.export.colmap import export_colmap, export_colmap_text
-from tests.fakes import fake_room
+from tests.fakes import fake_room, judged
 
 pycolmap = pytest.importorskip("pycolmap")
 
@@ -68,6 +68,14 @@ def test_the_text_form_starts_with_the_notes(scene, tmp_path: Path):
     export_colmap_text(scene, tmp_path)
     first = (tmp_path / "sparse" / "0" / "cameras.txt").read_text().splitlines()[:3]
     assert first[1] == "# scale metric, unit metre"
+
+
+def test_sidecar_and_text_tell_how_far_the_poses_are_trusted(scene, tmp_path: Path):
+    export_colmap_text(judged(scene, 0.4), tmp_path)
+    assert json.loads((tmp_path / "amb3r.json").read_text())["poses"]["word"] == "doubtful"
+    told = "# poses: doubtful (40%): check them before you build on them"
+    assert told in (tmp_path / "sparse" / "0" / "cameras.txt").read_text().splitlines()
+    assert pycolmap.Reconstruction(tmp_path / "sparse" / "0").num_images() == scene.n_views
 
 
 def test_cameras_alone_make_a_model_without_points(scene, tmp_path: Path):

@@ -12,7 +12,7 @@ from amb3r_core.export.nerfstudio import depth_steps, export_nerfstudio, seed_cl
 from amb3r_core.export.png import write_png
 from amb3r_core.scene.cloud import PointCloud
 from amb3r_core.scene.fusion import fuse
-from tests.fakes import fake_room
+from tests.fakes import fake_room, judged
 
 PlyData = pytest.importorskip("plyfile").PlyData
 Image = pytest.importorskip("PIL.Image")
@@ -96,6 +96,16 @@ def test_seed_points_lie_where_the_dataset_says_and_never_twice(scene, folder: P
 def test_scale_and_licence_are_in_the_amb3r_block(folder: Path):
     block = transforms(folder)["amb3r"]
     assert (block["scale"], block["scale_source"], block["weights_licence"]) == ("metric", "made to measure", "CC-BY-4.0")
+
+
+def test_the_amb3r_block_tells_how_far_the_poses_are_trusted(scene, folder: Path, tmp_path: Path):
+    trusts = dict.fromkeys(range(scene.n_views), 0.9) | {0: 0.2}
+    export_nerfstudio(judged(scene, 0.95, trusts), tmp_path)
+    block = transforms(tmp_path)["amb3r"]
+    assert block["poses"] == {"trust": 0.95, "word": "sure", "standing_out": [scene.views[0].name]}
+    assert block["view_pose_trust"] == list(trusts.values())
+    assert transforms(folder)["amb3r"]["poses"] is None
+    assert "view_pose_trust" not in transforms(folder)["amb3r"]
 
 
 def test_masks_are_on_all_frames_or_on_none(scene, folder: Path, tmp_path: Path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from amb3r_core.export.npz import export_npz
-from tests.fakes import fake_room
+from tests.fakes import fake_room, judged
 
 SCENE = fake_room(4, mixed=True).reconstruction
 
@@ -26,6 +26,17 @@ def test_numpy_reads_every_array_without_pickle(tmp_path: Path):
         assert (str(arrays["scale_kind"]), str(arrays["scale_source"])) == ("metric", "made to measure")
         assert str(arrays["weights_licence"]) == "CC-BY-4.0"
         assert json.loads(str(arrays["provenance"]))["model"] == "fake"
+
+
+def test_trust_in_the_poses_is_an_array_that_is_nan_where_they_were_not_judged(tmp_path: Path):
+    export_npz(judged(SCENE, 0.95, {1: 0.5, 2: None}), tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.testing.assert_array_equal(arrays["pose_trust"], [0.95, 0.5, np.nan, 0.95])
+        assert float(arrays["scene_pose_trust"]) == 0.95
+        assert json.loads(str(arrays["provenance"]))["poses"]["standing_out"] == ["photo_001.png"]
+    export_npz(SCENE, tmp_path / "b.npz")
+    with np.load(tmp_path / "b.npz") as arrays:
+        assert np.isnan([*arrays["pose_trust"], arrays["scene_pose_trust"]]).all()
 
 
 def test_points_unprojected_from_its_arrays_are_the_scenes(tmp_path: Path):

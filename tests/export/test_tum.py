@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.export.tum import export_tum
-from tests.fakes import fake_room
+from tests.fakes import fake_room, judged
 
 file_interface = pytest.importorskip("evo.tools.file_interface")
 
@@ -19,6 +19,11 @@ def test_an_independent_reader_finds_every_pose_and_the_views_indices(tmp_path: 
     trajectory = file_interface.read_tum_trajectory_file(tmp_path / "a.txt")
     assert trajectory.timestamps.tolist() == [0, 1, 2, 3, 4]
     assert np.abs(np.array(trajectory.poses_se3) - SCENE.cam_to_world).max() < 1e-12
+
+
+def test_the_header_says_how_far_the_poses_are_trusted(tmp_path: Path):
+    export_tum(judged(SCENE, 0.7), tmp_path / "a.txt")
+    assert "# poses: likely (70%)" in (tmp_path / "a.txt").read_text().splitlines()
 
 
 def test_times_of_a_video_are_kept_unless_one_is_missing(tmp_path: Path):

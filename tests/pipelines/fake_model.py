@@ -1,6 +1,7 @@
 """Models that know the truth of a scene and spoil it on purpose: noise, a random frame and scale per call, honest confidence."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -43,6 +44,8 @@ class FakeModel:
     """A systematic error: every call turns its views about the vertical, the more the farther they are from the first."""
     lost_names: frozenset[str] = frozenset()
     """Frames this model never registers."""
+    trust: Mapping[str, float] | None = None
+    """How far it trusts each frame's pose, and the path as the least of them; a window with another frame is not judged."""
     calls: list[tuple[str, ...]] = field(default_factory=list)
     _truth: dict[tuple[str, int, int], NDArray[np.float32]] = field(default_factory=dict)
 
@@ -80,13 +83,18 @@ class FakeModel:
         K = np.tile(camera.K, (len(poses), 1, 1))
         K[:, 0, 0] *= np.exp(0.1 * noise * rng.standard_normal(len(poses)))
         K[:, 1, 1] = K[:, 0, 0]
+        registered = [name not in self.lost_names for name in batch.names]
+        trust = [(self.trust or {}).get(name, np.nan) for name in batch.names]
+        is_judged = not np.isnan(trust).any()
         return Prediction(
             depth=torch.as_tensor(depth * np.float32(unit)),
             confidence=torch.as_tensor(raw.astype(np.float32)),
             cam_to_world=torch.as_tensor(moved),
             intrinsics=torch.as_tensor(K),
-            registered=torch.tensor([name not in self.lost_names for name in batch.names]),
+            registered=torch.tensor(registered),
             metric_scale=1.0 if self.is_metric else None,
+            pose_trust=tuple(t if ok else 0.0 for t, ok in zip(trust, registered, strict=True)) if is_judged else (),
+            scene_trust=min((t for t, ok in zip(trust, registered, strict=True) if ok), default=0.0) if is_judged else None,
         )
 
     def _true_depth(self, name: str, width: int, height: int) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """A prediction becomes a scene whose views know their cameras, and the lenses that bent their photos."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,19 @@ def test_each_view_keeps_the_lens_of_its_photo_and_a_straight_camera(batch: Imag
     assert [view.lens for view in scene.views] == [BENT, STRAIGHT]
     assert scene.views[0].original_camera.lens == BENT
     np.testing.assert_allclose(scene.views[0].camera.K, CAMERA.K, atol=1e-9)
+
+
+def test_views_and_scene_keep_the_models_trust_in_their_poses(batch: ImageBatch) -> None:
+    scene = scene_of(batch, replace(predicted(batch), pose_trust=(0.9, 0.0, 0.4), scene_trust=0.8))
+    assert (scene.pose_trust, [view.pose_trust for view in scene.views]) == (0.8, [0.9, 0.4])
+    plain = scene_of(batch, predicted(batch))
+    assert (plain.pose_trust, [view.pose_trust for view in plain.views]) == (None, [None, None])
+
+
+@pytest.mark.parametrize("wrong", [{"pose_trust": (0.9, 0.0, 1.1)}, {"scene_trust": -0.1}, {"scene_trust": float("nan")}])
+def test_a_trust_that_is_no_probability_is_refused_where_it_is_made(batch: ImageBatch, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="trust in poses is a probability, 0 to 1"):
+        replace(predicted(batch), **wrong)
 
 
 def test_colours_are_straightened_where_the_lens_bends(batch: ImageBatch) -> None:

@@ -41,7 +41,7 @@ def test_three_kills_change_nothing(kind, n_calls, tmp_path):
 
 def test_a_finished_session_is_taken_up_without_calling_the_model(tmp_path):
     scene = BoxScene(room_boxes(), orbit_path(30, turns=0.3), image_width=32)
-    first = FakeModel(scene, long_side_px=32)
+    first = FakeModel(scene, long_side_px=32, trust=dict.fromkeys(scene.names, 0.8))
     a = VisualOdometry().start(first, work=tmp_path)
     a.feed(scene.frames())
     before = a.finish()
@@ -51,6 +51,7 @@ def test_a_finished_session_is_taken_up_without_calling_the_model(tmp_path):
     after = b.finish()
     assert second.calls == []
     np.testing.assert_array_equal(before.cam_to_world, after.cam_to_world)
+    assert (after.pose_trust, {view.pose_trust for view in after.views}) == (0.8, {0.8})
 
 
 def test_a_finished_set_is_taken_up_without_calling_the_model(tmp_path):

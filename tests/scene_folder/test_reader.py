@@ -12,7 +12,7 @@ from amb3r_core.errors import FormatError, InputError
 from amb3r_core.export.scene_dir import save_scene
 from amb3r_core.scene_folder.document import files_outside
 from amb3r_core.scene_folder.reader import count_points, load_cloud, load_scene, read_scene
-from tests.fakes import fake_room, rich_scene
+from tests.fakes import fake_room, judged, rich_scene
 from tests.paths import ROOT
 
 SCENE_V1 = ROOT / "tests" / "data" / "scene_v1"
@@ -106,6 +106,25 @@ def test_a_scene_says_whether_its_weights_are_probabilities_and_an_old_one_says_
     assert "weight_is_probability" not in (tmp_path / "plain" / "scene.amb3r").read_text()
 
 
+def test_a_scene_says_how_far_its_poses_are_trusted_and_an_old_one_that_they_were_not_judged(tmp_path: Path):
+    scene = fake_room(3, 20, 16).reconstruction
+    save_scene(judged(scene, 0.97, {1: 0.1, 2: None}), tmp_path / "new")
+    save_scene(scene, tmp_path / "plain")
+    new = load_scene(tmp_path / "new")
+    assert (new.pose_trust, [view.pose_trust for view in new.views]) == (0.97, [0.97, 0.1, None])
+    for old in (load_scene(tmp_path / "plain"), load_scene(SCENE_V1)):
+        assert (old.pose_trust, {view.pose_trust for view in old.views}) == (None, {None})
+    assert "pose_trust" not in (tmp_path / "plain" / "scene.amb3r").read_text()
+
+
+def test_a_trust_that_is_null_was_not_judged(tmp_path: Path):
+    save_scene(rich_scene(), tmp_path / "scene")
+    change(tmp_path / "scene", "pose_trust", None)
+    change(tmp_path / "scene", "views.0.pose_trust", None)
+    scene = load_scene(tmp_path / "scene")
+    assert (scene.pose_trust, scene.views[0].pose_trust) == (None, None)
+
+
 def test_a_lens_of_a_later_day_is_passed_over(tmp_path: Path):
     save_scene(rich_scene(), tmp_path / "scene")
     file = tmp_path / "scene" / "scene.amb3r"
@@ -188,6 +207,12 @@ def change(folder: Path, path: str, value: object) -> None:
         ("views.1.image", "images/gone.jpg", r"views\[1\]\.image: the file images/gone.jpg is missing"),
         ("views.1.image", "../secret.jpg", r"views\[1\]\.image: ../secret.jpg leaves the scene folder"),
         ("views.1.image", "images\\a.jpg", r"views\[1\]\.image: .* forward slashes"),
+        ("views.1.pose_trust", 1.1, r"views\[1\]\.pose_trust: is 1.1, wanted 0 to 1"),
+        ("views.1.pose_trust", -0.1, r"views\[1\]\.pose_trust: is -0.1, wanted 0 to 1"),
+        ("views.1.pose_trust", "sure", r"views\[1\]\.pose_trust: is text, wanted a number"),
+        ("views.1.pose_trust", True, r"views\[1\]\.pose_trust: is true or false, wanted a number"),
+        ("pose_trust", 97, "pose_trust: is 97.0, wanted 0 to 1"),
+        ("pose_trust", [0.9], "pose_trust: is a list, wanted a number"),
         ("views.1.is_keyframe", 1, r"views\[1\]\.is_keyframe: is a number, wanted true or false"),
         ("views.1.timestamp_s", "0", r"views\[1\]\.timestamp_s: is text, wanted a number"),
         ("format", "other", "format: is 'other', wanted 'amb3r-scene'"),

@@ -13,6 +13,7 @@ import numpy as np
 from amb3r_core.errors import AlignmentError, RegistrationError
 from amb3r_core.models.api import Draft, ReconstructionModel, RefinableModel
 from amb3r_core.pipelines.mapping.alignment import MIN_SAMPLES, Anchor, MatchedPoints, match_points, robust_scale
+from amb3r_core.pipelines.mapping.map_trust import judged, lesser
 from amb3r_core.pipelines.mapping.store import FrameDepth
 from amb3r_core.pipelines.mapping.windows import Window, WindowInput, predict, to_window, unplaced
 from amb3r_core.progress import Monitor, silent
@@ -104,7 +105,7 @@ def choose(draft: Window, refined: Window, anchors: Sequence[Anchor], config: Ar
 
 
 def blended(draft: Window, refined: Window) -> Window:
-    """The mean of two answers in one unit: depth and camera by weight, poses by mean weight."""
+    """The mean of two answers in one unit: depth and camera by weight, poses by mean weight; trusted as the lesser of the two."""
     total = np.maximum(draft.weight + refined.weight, np.float32(1e-9))
     depth = (draft.weight * draft.depth + refined.weight * refined.depth) / total
     depth = np.where((draft.depth > 0) & (refined.depth > 0), depth, np.maximum(draft.depth, refined.depth))
@@ -120,6 +121,8 @@ def blended(draft: Window, refined: Window) -> Window:
         registered=draft.registered & refined.registered,
         in_map_frame=draft.in_map_frame and refined.in_map_frame,
         weight_is_probability=draft.weight_is_probability and refined.weight_is_probability,
+        pose_trust=tuple(map(min, zip(draft.pose_trust, refined.pose_trust, strict=False))),
+        scene_trust=judged(lesser(draft.scene_trust, refined.scene_trust)),
     )
 
 

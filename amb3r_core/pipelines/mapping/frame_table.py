@@ -27,6 +27,8 @@ class FrameTable:
     """Summed weight (N,) of the windows behind `intrinsics` and `lenses`."""
     counts: NDArray[np.int64]
     """Windows (N,) that have been fused into the frame; 0 for a frame that is not in the map."""
+    pose_trust: Float64
+    """The probability (N,) that the frame's pose in the map is right, NaN where it was not judged."""
 
     @staticmethod
     def blank(n: int) -> "FrameTable":
@@ -38,6 +40,7 @@ class FrameTable:
             weights=np.zeros(n),
             camera_weights=np.zeros(n),
             counts=np.zeros(n, dtype=np.int64),
+            pose_trust=np.full(n, np.nan),
         )
 
     def __len__(self) -> int:

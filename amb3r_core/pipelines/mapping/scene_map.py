@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from amb3r_core.pipelines.mapping.alignment import AlignmentConfig, Anchor, WindowAlignment, align, in_place
 from amb3r_core.pipelines.mapping.frame_table import FrameTable
+from amb3r_core.pipelines.mapping.map_trust import judged, lesser, surer, trust_in_map
 from amb3r_core.pipelines.mapping.store import DenseStore, FrameDepth
 from amb3r_core.pipelines.mapping.windows import Window, same_pose
 from amb3r_core.scene.arrays import Float32, Float64
@@ -46,6 +47,8 @@ class MapRecord:
     metres: list[tuple[float, float]]
     slots: NDArray[np.int8]
     weight_is_probability: bool
+    path_trust: float
+    """The least trust of the windows behind the poses, NaN where one was not judged."""
 
 
 class SceneMap:
@@ -63,6 +66,7 @@ class SceneMap:
         """(metres per map unit, weight) of each window that knows metres."""
         self.weight_is_probability = True
         """Whether the weights of all windows so far are probabilities."""
+        self._path_trust = 1.0
 
     def is_placed(self, frame: int) -> bool:
         """Whether the map holds this frame."""
@@ -92,6 +96,15 @@ class SceneMap:
         """Mean weight of a frame's pixels in [0, 1)."""
         return float(self._table.weights[frame])
 
+    def pose_trust(self, frame: int) -> float | None:
+        """The probability that a frame's pose is right, None where it was not judged."""
+        return judged(self._table.pose_trust[frame])
+
+    @property
+    def path_trust(self) -> float | None:
+        """The probability that the camera path as a whole is right, None where a window was not judged."""
+        return judged(self._path_trust)
+
     def set_poses(self, frames: Sequence[int], poses: Float64) -> None:
         """Moves frames of the map to these poses (M, 4, 4); their depth goes with them."""
         self._table.poses[np.array(frames, dtype=np.intp)] = poses
@@ -120,15 +133,24 @@ class SceneMap:
     def fuse(self, aligned: Window, frames: Sequence[int], alignment: WindowAlignment) -> None:
         """Takes these frames of an aligned window into the map; frames the model did not register are passed over."""
         rows = [row for row in aligned.rows(frames) if aligned.registered[row]]
-        for row in rows:
-            self._fuse_frame(aligned, row)
+        trusts = self._trust(aligned, rows)
+        has_posed = [self._fuse_frame(aligned, row, float(trust)) for row, trust in zip(rows, trusts, strict=True)]
+        if any(has_posed):
+            self._path_trust = lesser(self._path_trust, aligned.scene_trust)
         self.weight_is_probability &= aligned.weight_is_probability or not rows
         weight = float(aligned.frame_weight.sum())
         if aligned.metres_per_unit is not None:
             self.metres.append((aligned.metres_per_unit, weight))
 
-    def _fuse_frame(self, window: Window, row: int) -> None:
-        """Blends a frame of an aligned window into what the map knows of it.
+    def _trust(self, aligned: Window, rows: Sequence[int]) -> Float64:
+        """How sure the poses of these rows (M,) are in the map."""
+        links = aligned.anchors or aligned.views
+        shared = [row for row in aligned.rows(links) if aligned.registered[row] and self.is_placed(aligned.views[row])]
+        known = self._table.pose_trust[[aligned.views[row] for row in shared]]
+        return trust_in_map(aligned, rows, shared, known)
+
+    def _fuse_frame(self, window: Window, row: int, trust: float) -> bool:
+        """Blends a frame of an aligned window into what the map knows of it; whether that placed or moved it.
 
         A model that keeps the map's poses has measured pose and camera against the present map: they replace what was measured
         against an earlier one, and of the anchors it says nothing new.
@@ -141,15 +163,18 @@ class SceneMap:
         fused = new if old is None else fuse_maps(old, new, count, self._config.max_disagreement)
         self._store.write(frame, fused)
         new_weight = float(new.weight.mean())
+        is_posed = not (window.in_map_frame and count and same_pose(window.cam_to_world[row], self._table.poses[frame]))
         if not window.in_map_frame:
             self._fuse_camera(frame, window, row, new_weight)
             self._fuse_pose(frame, window.cam_to_world[row], new_weight)
-        elif not count or not same_pose(window.cam_to_world[row], self._table.poses[frame]):
+            self._table.pose_trust[frame] = surer(float(self._table.pose_trust[frame]), trust)
+        elif is_posed:
             self._table.camera_weights[frame] = 0.0
             self._fuse_camera(frame, window, row, PRIOR_CAMERA_SHARE * new_weight)
-            self._table.poses[frame] = window.cam_to_world[row]
+            self._table.poses[frame], self._table.pose_trust[frame] = window.cam_to_world[row], trust
         self._table.weights[frame] = float(fused.weight.mean())
         self._table.counts[frame] = count + 1
+        return is_posed
 
     def _fuse_camera(self, frame: int, window: Window, row: int, weight: float) -> None:
         weight = max(weight, 1e-6)
@@ -179,13 +204,14 @@ class SceneMap:
             metres=list(self.metres),
             slots=self._store.slots(),
             weight_is_probability=self.weight_is_probability,
+            path_trust=self._path_trust,
         )
 
     def restore(self, record: MapRecord) -> None:
         """Takes up a state of `record`."""
         self._table = record.table.append(FrameTable.blank(START_SIZE))
         self.first_scale, self.metres = record.first_scale, list(record.metres)
-        self.weight_is_probability = record.weight_is_probability
+        self.weight_is_probability, self._path_trust = record.weight_is_probability, record.path_trust
         self.committed(record)
 
     def committed(self, record: MapRecord) -> None:

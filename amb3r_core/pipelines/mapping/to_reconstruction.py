@@ -93,6 +93,7 @@ def finish(scene: SceneMap, store: FrameStore, facts: RunFacts, monitor: Monitor
         dense=_dense(scene, store, placed, scale.factor, monitor),
         unregistered=tuple(_unregistered(store, frame, facts) for frame in facts.frames if not scene.is_placed(frame)),
         up_world=up_of_cameras(views),
+        pose_trust=scene.path_trust,
     )
     return levelled(reconstruction)[0]
 
@@ -107,7 +108,13 @@ def cameras_only(scene: SceneMap | None, store: FrameStore, facts: RunFacts) -> 
     provenance = Provenance(
         model=facts.model.name, version=facts.version, pipeline=facts.pipeline, weights=facts.model.weights, config=facts.config
     )
-    return Reconstruction(views=views, scale=scale.scale, provenance=provenance, up_world=up_of_cameras(views))
+    return Reconstruction(
+        views=views,
+        scale=scale.scale,
+        provenance=provenance,
+        up_world=up_of_cameras(views),
+        pose_trust=scene.path_trust if scene and views else None,
+    )
 
 
 def _world(scene: SceneMap, store: FrameStore, placed: Sequence[int], scale: MapScale) -> tuple[Sim3, MapScale]:
@@ -158,6 +165,7 @@ def _view(
         lens=scene.lens(index) if frame.lens.is_straight else frame.lens,
         is_keyframe=index in keyframes,
         timestamp_s=frame.timestamp_s,
+        pose_trust=scene.pose_trust(index),
     )
 
 

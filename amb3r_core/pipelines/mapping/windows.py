@@ -96,9 +96,14 @@ class Window:
     """Whether the model kept to the map's poses that it was given, so that local frame and unit are the map's."""
     weight_is_probability: bool = False
     """Whether the weight of a depth is the probability that it is right."""
+    pose_trust: tuple[float, ...] = ()
+    """For each of the n views the probability that its pose is right within the window; empty: not judged."""
+    scene_trust: float | None = None
+    """The probability that the window's camera path as a whole is right, None: not judged."""
 
     def __post_init__(self) -> None:
-        _check_views(self.views, len(self.depth), len(self.weight), len(self.cam_to_world), len(self.registered))
+        columns = (self.depth, self.weight, self.cam_to_world, self.registered, self.pose_trust or self.depth)
+        _check_views(self.views, *(len(column) for column in columns))
 
     @property
     def views(self) -> tuple[int, ...]:
@@ -149,6 +154,7 @@ class Window:
             lenses=tuple(self.lenses[row] for row in rows),
             registered=self.registered[index],
             raw_confidence=self.raw_confidence[index],
+            pose_trust=tuple(self.pose_trust[row] for row in rows) if self.pose_trust else (),
         )
 
     def moved(self, world_from_local: Float64, scale: float) -> "Window":
@@ -213,6 +219,8 @@ def to_window(prediction: Prediction, window: WindowInput) -> Window:
         metres_per_unit=1.0 if is_metric else None,
         in_map_frame=in_map_frame,
         weight_is_probability=prediction.weight_is_probability,
+        pose_trust=prediction.pose_trust,
+        scene_trust=prediction.scene_trust,
     )
 
 

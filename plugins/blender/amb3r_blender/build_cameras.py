@@ -51,12 +51,10 @@ def tag_view(thing: bpy.types.Object, view: View, index: int, timeline: Timeline
         tags.IMAGE: view.path,
         tags.TIME: view.timestamp_s,
         tags.FRAME: None if timeline is None else float(timeline.frames[index]),
+        tags.POSE_TRUST: view.pose_trust,
     }
     for name, value in optional.items():
-        if value is not None:
-            thing[name] = value
-        elif name in thing:
-            del thing[name]
+        tags.put(thing, name, value)
 
 
 def animate_path(thing: bpy.types.Object, views: tuple[View, ...], timeline: Timeline, factor: float) -> None:

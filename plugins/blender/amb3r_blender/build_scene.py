@@ -12,7 +12,7 @@ import numpy as np
 
 from . import build_backgrounds, build_cameras, build_cloud, build_relief, compat, nodes, tags
 from .camera_math import camera_display_size, mean_up, quaternions, z_up_rotation
-from .core import View
+from .core import View, poses_told
 from .opened_scene import OpenedScene, open_scene
 from .options import ImportChoices
 from .points_table import PointsTable
@@ -89,6 +89,8 @@ def _describe(root: bpy.types.Object, scene: OpenedScene, factor: float) -> None
         spread = "" if scale.relative_spread is None else f", spread {scale.relative_spread:.1%}"
         root[tags.SCALE_SOURCE] = scale.source + spread
     root[tags.SCALE_FACTOR] = factor
+    root[tags.POSES] = poses_told(scene.reconstruction)
+    tags.put(root, tags.POSE_TRUST, scene.reconstruction.pose_trust)
     weights = provenance.weights
     root[tags.WEIGHTS] = "none needed" if weights is None else weights.name
     root[tags.LICENCE] = "none" if weights is None else weights.licence
@@ -96,10 +98,7 @@ def _describe(root: bpy.types.Object, scene: OpenedScene, factor: float) -> None
     root[tags.COUNTS] = [len(scene.views), scene.n_photos, scene.n_points]
     lost = [f"{view.name} was not placed: {view.reason}" for view in scene.reconstruction.unregistered]
     root[tags.NOTES] = "\n".join([*provenance.notes, *lost])
-    if up is not None:
-        root[tags.UP] = list(up)
-    elif tags.UP in root:
-        del root[tags.UP]
+    tags.put(root, tags.UP, None if up is None else list(up))
 
 
 def _timeline(context: bpy.types.Context, scene: OpenedScene, choices: ImportChoices) -> Timeline | None:

@@ -17,6 +17,7 @@ from amb3r_core.scene.conventions import (
     rotation_from_quaternion,
 )
 from amb3r_core.scene.geometry import transform_points
+from amb3r_core.scene.pose_trust import NOT_JUDGED, is_doubtful, pose_word, poses_told, trust_told
 from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, View, WeightsInfo
 from amb3r_core.scene.trust import DEFAULT_KEEP, Keep, kept_depth
 from amb3r_core.scene_folder.document import scene_text, stored_path
@@ -26,6 +27,7 @@ from amb3r_core.scene_folder.reader import StoredScene, read_scene
 __all__ = [
     "CORNER_MINUS_CENTER",
     "DEFAULT_KEEP",
+    "NOT_JUDGED",
     "Amb3rError",
     "Dense",
     "FormatError",
@@ -39,10 +41,13 @@ __all__ = [
     "View",
     "WeightsInfo",
     "invert",
+    "is_doubtful",
     "kept_depth",
     "map_vertices",
     "mean_up_direction",
     "opencv_to_opengl",
+    "pose_word",
+    "poses_told",
     "read_scene",
     "rigid",
     "rotation_between",
@@ -50,4 +55,5 @@ __all__ = [
     "scene_text",
     "stored_path",
     "transform_points",
+    "trust_told",
 ]

@@ -4,6 +4,7 @@
 # bpy has no type stubs, and its properties are calls in annotations.
 # pyright: standard, reportAttributeAccessIssue=false, reportInvalidTypeForm=false, reportMissingImports=false
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import bpy
@@ -147,10 +148,16 @@ def _exported(roots: "set[bpy.types.Object | None]", views: tuple[View, ...]) ->
             version=facts.get(tags.VERSION, ""),
             pipeline="blender",
             weights=weights,
-            notes=("cameras exported from Blender",),
+            notes=("cameras exported from Blender", *_told_poses(facts)),
         ),
         up_world=None if up is None else (float(up[0]), float(up[1]), float(up[2])),
     )
+
+
+def _told_poses(facts: Mapping[str, object]) -> tuple[str, ...]:
+    """How far the poses were trusted that the cameras had when they came; what they have now nobody has judged."""
+    told = facts.get(tags.POSES)
+    return () if told is None or facts.get(tags.POSE_TRUST) is None else (f"poses of the scene they come from: {told}",)
 
 
 def _write(kind: str, path: Path, exported: Reconstruction) -> list[Path]:

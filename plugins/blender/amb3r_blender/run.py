@@ -11,7 +11,7 @@ import bpy
 
 from . import engine, failures
 from .build_scene import Imported, import_scene
-from .core import Amb3rError
+from .core import Amb3rError, is_doubtful, poses_told
 from .job import Job
 from .output_places import place_for, scenes_folder
 from .prefs import engine_command, preferences
@@ -101,4 +101,5 @@ def summary(made: Imported) -> str:
     """What was imported, in one line."""
     scene = made.scene
     unit = "in metres" if scene.reconstruction.scale.is_metric else "of unknown size (use Set Scale)"
-    return f"{scene.name}: {len(scene.views)} of {scene.n_photos} views placed, {scene.n_points:,} points, {unit}"
+    doubt = f"; poses {poses_told(scene.reconstruction)}" if is_doubtful(scene.reconstruction) else ""
+    return f"{scene.name}: {len(scene.views)} of {scene.n_photos} views placed, {scene.n_points:,} points, {unit}{doubt}"

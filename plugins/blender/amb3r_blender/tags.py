@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The custom properties by which objects are found again: after a save, by a re-import, by an export."""
 
+from collections.abc import MutableMapping
+from typing import Any
+
 SCENE = "amb3r_scene"
 """On the root: absolute path of the scene file."""
 DIGEST = "amb3r_digest"
@@ -11,6 +14,10 @@ SCALE_KIND = "amb3r_scale_kind"
 SCALE_SOURCE = "amb3r_scale_source"
 SCALE_FACTOR = "amb3r_scale_factor"
 """On the root: what Set Scale multiplied the scene file's lengths by, 1 at first."""
+POSES = "amb3r_poses"
+"""On the root: how far the scene file's poses may be trusted, in words."""
+POSE_TRUST = "amb3r_pose_trust"
+"""On the root and on a view's camera: how probable it is that the file's poses, or this one, are right; missing: not judged."""
 WEIGHTS = "amb3r_weights"
 LICENCE = "amb3r_weights_licence"
 MODEL = "amb3r_model"
@@ -38,3 +45,11 @@ TIME = "amb3r_time"
 """On a view's camera: its time in the video, in seconds."""
 LETTERBOX = "amb3r_letterbox"
 """On a view's camera: x, y, width and height of its photo in the dense grid."""
+
+
+def put(thing: MutableMapping[str, Any], name: str, value: object) -> None:
+    """Writes a property, or takes it away for a value that is not known."""
+    if value is not None:
+        thing[name] = value
+    elif name in thing:
+        del thing[name]

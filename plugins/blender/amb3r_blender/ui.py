@@ -7,6 +7,7 @@
 import bpy
 
 from . import build_cloud, compat, nodes, tags
+from .core import NOT_JUDGED, pose_word, trust_told
 from .props import ENGINE_OPTIONS, draw_options
 from .runtime import RUNTIME
 from .scene_tree import active_tree, polled_tree
@@ -74,6 +75,7 @@ class AMB3R_PT_scene(_ScenePanel, bpy.types.Panel):
         layout.label(
             text="Metric: lengths are metres" if metric else "Relative: size unknown", icon="CHECKMARK" if metric else "ERROR"
         )
+        _draw_poses(layout, root)
         _wrapped(layout, f"Scale: {root.get(tags.SCALE_SOURCE, 'unknown')}")
         _wrapped(layout, f"Model: {root.get(tags.MODEL, '?')}, weights: {root.get(tags.WEIGHTS, '?')}")
         _wrapped(layout, f"Weights' licence: {root.get(tags.LICENCE, '?')}")
@@ -91,7 +93,7 @@ class AMB3R_PT_views(_ScenePanel, bpy.types.Panel):
         layout, camera = self.layout, context.scene.camera
         row = layout.row(align=True)
         row.operator("amb3r.previous_view", text="", icon="TRIA_LEFT")
-        row.label(text=str(camera.get(tags.VIEW_NAME, camera.name)) if camera is not None else "no camera")
+        row.label(text=_view_label(camera))
         row.operator("amb3r.next_view", text="", icon="TRIA_RIGHT")
         layout.operator("amb3r.view_camera", icon="OUTLINER_OB_CAMERA")
         if camera is not None and camera.type == "CAMERA" and len(camera.data.background_images):
@@ -139,6 +141,22 @@ class AMB3R_PT_export(_ScenePanel, bpy.types.Panel):
     def draw(self, _context: bpy.types.Context) -> None:
         for kind, label in (("AMB3R", "AMB3R Scene"), ("COLMAP", "COLMAP"), ("NERFSTUDIO", "Nerfstudio")):
             self.layout.operator("export_scene.amb3r_cameras", text=label, icon="EXPORT").format = kind
+
+
+def _draw_poses(layout: bpy.types.UILayout, root: bpy.types.Object) -> None:
+    """How far the scene file's poses may be trusted; a warning where they are doubtful."""
+    trust = root.get(tags.POSE_TRUST)
+    icon = "QUESTION" if trust is None else "ERROR" if pose_word(trust) == "doubtful" else "CHECKMARK"
+    _wrapped(layout, f"Poses: {root.get(tags.POSES, NOT_JUDGED)}", icon=icon)
+
+
+def _view_label(camera: bpy.types.Object | None) -> str:
+    """The view's name, and how far its pose may be trusted where that is known."""
+    if camera is None:
+        return "no camera"
+    trust = camera.get(tags.POSE_TRUST)
+    name = str(camera.get(tags.VIEW_NAME, camera.name))
+    return name if trust is None else f"{name}, pose {trust_told(trust)}"
 
 
 def _fold(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str) -> bool:

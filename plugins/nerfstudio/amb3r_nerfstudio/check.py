@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from amb3r_core import FormatError, InputError, require
+from amb3r_core import FormatError, InputError, pose_word, require, trust_told
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.geometry import ROTATION_TOLERANCE
 
@@ -50,6 +50,12 @@ class Document:
     def seed_file(self) -> str | None:
         return self.values.get("ply_file_path")
 
+    @property
+    def notes(self) -> dict[str, object]:
+        """What a dataset of ours tells of its scene; nothing for another one."""
+        block: Any = self.values.get("amb3r")
+        return cast(dict[str, object], block) if isinstance(block, dict) else {}
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -75,7 +81,8 @@ class Dataset:
 def check_dataset(folder: Path) -> list[Result]:
     """What is right and wrong with a dataset. Raises `InputError` when there is none, `FormatError` when it is not JSON."""
     document = _read(folder)
-    results = [_files(folder, document), _downscales(folder, document), _intrinsics(folder, document), _scale_key(document)]
+    results = [_files(folder, document), _downscales(folder, document), _intrinsics(folder, document)]
+    results += [_scale_key(document), _pose_trust(document)]
     if results[0].verdict == "fail":
         return results
     try:
@@ -204,12 +211,24 @@ def _scale_key(document: Document) -> Result:
         return Result(
             "scale", "fail", "applied_scale is set: Nerfstudio multiplies the points by it but not the poses; remove it"
         )
-    block: Any = document.values.get("amb3r")
-    if isinstance(block, dict) and "scale" in block:
-        notes = cast(dict[str, object], block)
+    notes = document.notes
+    if "scale" in notes:
         kind, source = notes.get("scale"), notes.get("scale_source")
         return Result("scale", "pass" if kind == "metric" else "warn", f"{kind} ({source})")
     return Result("scale", "none", "the dataset does not say what its unit is")
+
+
+def _pose_trust(document: Document) -> Result:
+    """How far the scene's poses may be trusted, as the dataset tells it."""
+    block: Any = document.notes.get("poses")
+    told = cast(dict[str, object], block) if isinstance(block, dict) else {}
+    trust = told.get("trust")
+    if not isinstance(trust, int | float) or not 0.0 <= trust <= 1.0:
+        return Result("pose trust", "none", "the dataset does not say how far its poses may be trusted")
+    views: Any = told.get("standing_out")
+    less = f", less for {len(cast(list[object], views))} views" if isinstance(views, list) and views else ""
+    verdict: Verdict = "warn" if pose_word(trust) == "doubtful" else "pass"
+    return Result("pose trust", verdict, f"{trust_told(trust)}{less}")
 
 
 def _poses(dataset: Dataset) -> Result:

@@ -9,7 +9,7 @@ from pathlib import Path
 import open3d as o3d
 
 from amb3r_core import SCENE_FILE, InputError, Monitor, ReconstructOptions, load_scene, staged_file
-from amb3r_core.cli.host import as_flags, depth_row
+from amb3r_core.cli.host import as_flags, depth_row, pose_row
 from amb3r_open3d.batch_options import BatchOptions, BatchOutputs
 from amb3r_open3d.dataset import write_dataset
 from amb3r_open3d.mesh_files import check_target
@@ -64,6 +64,7 @@ def run_batch(job: BatchJob, monitor: Monitor) -> dict[str, str]:
     scene = _scene(job, monitor)
     rows = {
         "views": f"{len(scene)} placed, {len(scene.reconstruction.unregistered)} not",
+        "pose trust": pose_row(scene.reconstruction),
         "scale": f"{scene.reconstruction.scale.kind} ({as_flags(scene.reconstruction.scale.source)})",
     }
     if scene.reconstruction.dense is not None:

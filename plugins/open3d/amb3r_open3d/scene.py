@@ -61,6 +61,11 @@ class Scene:
         return [view.name for view in self.reconstruction.views]
 
     @property
+    def pose_trust(self) -> float | None:
+        """The probability that the camera path as a whole is right, None: not judged; of a view: `view(...).pose_trust`."""
+        return self.reconstruction.pose_trust
+
+    @property
     def dense(self) -> Dense:
         """The depth, confidence and colour maps; `InputError` when the reconstruction holds cameras only."""
         if self.reconstruction.dense is None:

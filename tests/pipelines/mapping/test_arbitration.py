@@ -85,6 +85,14 @@ def test_unblended_answers_without_a_map_do_not_fail():
     assert choose(unsure(true_window(FOUR), 2.0), wrong, [], replace(CONFIG, blend="off")) is wrong
 
 
+def test_a_blend_is_trusted_as_the_lesser_of_the_two():
+    a = replace(true_window(range(3)), pose_trust=(0.9, 0.2, 0.8), scene_trust=0.7)
+    b = replace(true_window(range(3)), pose_trust=(0.6, 0.3, 0.9), scene_trust=0.8)
+    assert (blended(a, b).pose_trust, blended(a, b).scene_trust) == ((0.6, 0.2, 0.8), 0.7)
+    plain = blended(a, true_window(range(3)))
+    assert (plain.pose_trust, plain.scene_trust) == ((), None)
+
+
 def test_a_blend_lies_between():
     a, b = true_window(FOUR), stretched(true_window(FOUR), 0.02)
     middle = blended(a, b)

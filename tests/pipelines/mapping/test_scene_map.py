@@ -92,6 +92,78 @@ def test_a_lens_blends_as_the_camera_does(tmp_path):
     assert scene.lens(2).coefficients[0] == pytest.approx(-0.15)
 
 
+def trusting(window, *trusts, scene_trust=None):
+    return replace(window, pose_trust=trusts, scene_trust=min(trusts) if scene_trust is None else scene_trust)
+
+
+def pose_trusts(scene, frames):
+    return [scene.pose_trust(frame) for frame in frames]
+
+
+def test_a_view_is_as_sure_as_the_surest_window_that_placed_it_and_the_path_as_the_least(tmp_path):
+    scene, window = empty_map(tmp_path), true_window(range(4))
+    scene.start(trusting(window, 0.9, 0.9, 0.5, 0.95, scene_trust=0.8))
+    assert pose_trusts(scene, range(4)) == [0.9, 0.9, 0.5, 0.95]
+    assert scene.path_trust == 0.8
+    alignment = scene.align(window, range(4))
+    scene.fuse(trusting(alignment.apply(window), 0.7, 0.92, 0.85, 0.92, scene_trust=0.75), range(4), alignment)
+    assert pose_trusts(scene, range(4)) == [0.9, 0.92, 0.85, 0.95]
+    assert scene.path_trust == 0.75
+
+
+def test_a_view_is_no_surer_than_the_views_that_its_window_hangs_on(tmp_path):
+    scene, window = empty_map(tmp_path), true_window(range(4))
+    scene.start(trusting(window.select([0, 1]), 0.6, 0.5, scene_trust=0.9))
+    alignment = scene.align(window, [0, 1])
+    joined = replace(alignment.apply(window), anchors=(0, 1), frames=(2, 3))
+    scene.fuse(trusting(joined, 0.99, 0.99, 0.99, 0.3, scene_trust=0.95), [2, 3], alignment)
+    assert pose_trusts(scene, range(4)) == [0.6, 0.5, 0.6, 0.3]
+    assert scene.path_trust == 0.9
+    scene.fuse(trusting(joined, 0.2, 0.1, 0.99, 0.99), [2, 3], alignment)
+    assert pose_trusts(scene, [2, 3]) == [0.6, 0.3], "a window that is unsure of what it hangs on adds nothing"
+
+
+def test_what_hangs_on_something_not_judged_is_not_judged(tmp_path):
+    scene, window = empty_map(tmp_path), true_window(range(4))
+    scene.start(window.select([0, 1]))
+    assert (scene.path_trust, pose_trusts(scene, [0, 1])) == (None, [None, None])
+    alignment = scene.align(window, [0, 1])
+    joined = replace(alignment.apply(window), anchors=(0, 1), frames=(2, 3))
+    scene.fuse(trusting(joined, 0.9, 0.9, 0.9, 0.9), [2, 3], alignment)
+    assert (scene.path_trust, pose_trusts(scene, [2, 3])) == (None, [None, None])
+
+
+def test_one_window_that_was_not_judged_leaves_the_path_not_judged(tmp_path):
+    scene, window = empty_map(tmp_path), true_window(range(4))
+    scene.start(trusting(window.select([0, 1]), 0.9, 0.9))
+    alignment = scene.align(window, [0, 1])
+    joined = replace(alignment.apply(window), anchors=(0, 1), frames=(2, 3))
+    scene.fuse(joined, [2, 3], alignment)
+    assert (scene.path_trust, pose_trusts(scene, range(4))) == (None, [0.9, 0.9, None, None])
+
+
+def test_a_window_that_moves_no_pose_says_nothing_of_the_path(tmp_path):
+    scene, window = empty_map(tmp_path), true_window(range(4))
+    scene.start(trusting(window, 0.9, 0.9, 0.9, 0.9))
+    alignment = scene.align(window, range(4))
+    kept = replace(alignment.apply(window), cam_to_world=scene.poses(range(4)), in_map_frame=True)
+    scene.fuse(trusting(replace(kept, anchors=(0, 1), frames=(2, 3)), 0.1, 0.1, 0.1, 0.1), range(4), alignment)
+    assert (scene.path_trust, pose_trusts(scene, range(4))) == (0.9, [0.9] * 4)
+    poses = scene.poses(range(4)).copy()
+    poses[2, 0, 3] += 0.1
+    measured = replace(kept, anchors=(0, 1), frames=(2, 3), cam_to_world=poses)
+    scene.fuse(trusting(measured, 0.95, 0.95, 0.4, 0.95, scene_trust=0.5), range(4), alignment)
+    assert (scene.path_trust, pose_trusts(scene, range(4))) == (0.5, [0.9, 0.9, 0.4, 0.9]), "a new pose has its own trust"
+
+
+def test_trust_survives_the_journal(tmp_path):
+    for name, window in (("a", trusting(true_window(range(3)), 0.9, 0.2, 0.7)), ("b", true_window(range(3)))):
+        scene, again = empty_map(tmp_path / name), empty_map(tmp_path / f"{name}_again")
+        scene.start(window)
+        again.restore(decode("map", MapRecord, encode("map", scene.record())))
+        assert (again.path_trust, pose_trusts(again, range(3))) == (scene.path_trust, pose_trusts(scene, range(3)))
+
+
 def test_frames_the_model_did_not_register_are_passed_over(tmp_path):
     window = true_window(range(4))
     scene = empty_map(tmp_path)

@@ -54,6 +54,8 @@ def test_chosen_views_keep_their_rows_in_the_new_order():
     assert (chosen.anchors, chosen.frames) == ((), (2, 4))
     np.testing.assert_array_equal(chosen.depth, window.depth[[2, 0]])
     np.testing.assert_array_equal(chosen.cam_to_world, window.cam_to_world[[2, 0]])
+    assert chosen.pose_trust == ()
+    assert replace(window, pose_trust=(0.1, 0.2, 0.3)).select([2, 4]).pose_trust == (0.3, 0.1)
 
 
 def test_an_unsure_view_is_placed_only_in_the_frame_of_the_map():

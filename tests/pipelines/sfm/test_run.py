@@ -11,7 +11,7 @@ from amb3r_core.pipelines.sfm.seed import split_isolated
 from amb3r_core.pipelines.sfm.state import PlannedWindow, SfmConfig, SfmState
 from amb3r_core.scene.geometry import umeyama
 from tests.paths import shared_scene
-from tests.pipelines.fake_model import FakeDescribingModel, FakeModel, FakePickyModel, FakeRefinableModel
+from tests.pipelines.fake_model import FakeDescribingModel, FakeModel, FakeObedientModel, FakePickyModel, FakeRefinableModel
 from tests.pipelines.fake_scenes import BoxScene, RgbdScene, orbit_path, room_boxes, shuffled, street
 from tests.pipelines.scoring import auc30, path_length, position_error
 
@@ -79,6 +79,17 @@ def test_nothing_placed_is_an_error(tmp_path):
     truth = BoxScene(room_boxes(), orbit_path(6, turns=0.1), image_width=32)
     with pytest.raises(RegistrationError, match="no group of images"):
         run(truth, tmp_path, lost_names=frozenset(truth.names))
+
+
+@pytest.mark.parametrize("model", [FakeDescribingModel, FakeObedientModel])
+def test_a_view_hangs_on_its_windows_and_the_path_on_all_of_them(model, tmp_path):
+    truth = BoxScene(room_boxes(), orbit_path(10, turns=0.12), image_width=32)
+    trust = dict.fromkeys(truth.names, 0.95) | {truth.names[4]: 0.3}
+    scene = run(truth, tmp_path, model=model, trust=trust)
+    assert scene.pose_trust == 0.3
+    assert {view.name: view.pose_trust for view in scene.views} == trust
+    part = run(truth, tmp_path / "part", model=model, trust={name: 0.95 for name in truth.names if name != truth.names[4]})
+    assert part.pose_trust is None
 
 
 def test_two_photos_make_a_scene(tmp_path):

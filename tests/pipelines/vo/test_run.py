@@ -71,6 +71,20 @@ def test_timestamps_and_order_are_kept(tmp_path):
     assert [view.timestamp_s for view in scene.views] == [index / 10 for index in range(30)]
 
 
+def test_a_view_hangs_on_its_windows_and_the_path_on_all_of_them(tmp_path):
+    trust = dict.fromkeys(SHORT.names, 0.95) | {SHORT.names[-1]: 0.3}
+    scene = run(SHORT, tmp_path, trust=trust)
+    assert scene.pose_trust == 0.3
+    assert [view.pose_trust for view in scene.views] == [0.95] * 29 + [0.3]
+
+
+def test_a_window_that_was_not_judged_leaves_the_path_not_judged(tmp_path):
+    scene = run(SHORT, tmp_path, trust=dict.fromkeys(SHORT.names[:-1], 0.95))
+    assert scene.pose_trust is None
+    assert (scene.views[0].pose_trust, scene.views[-1].pose_trust) == (0.95, None)
+    assert run(SHORT, tmp_path / "none").pose_trust is None
+
+
 def test_a_live_session_shows_the_path_as_it_grows():
     model = FakeModel(SHORT, long_side_px=32)
     images = [SHORT.rgb(name) for name in SHORT.names]

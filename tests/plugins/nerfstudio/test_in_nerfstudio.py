@@ -17,7 +17,7 @@ from amb3r_core.export.png import write_png
 from amb3r_core.scene.conventions import opencv_to_opengl
 from amb3r_core.scene.gravity import levelled
 from amb3r_core.scene.reconstruction import Reconstruction
-from tests.fakes import Room, calibrated, fake_room
+from tests.fakes import Room, calibrated, fake_room, judged
 
 pytest.importorskip("nerfstudio")
 
@@ -162,7 +162,7 @@ def changed(source: Path, target: Path, change) -> Path:
 
 def test_the_checker_passes_our_dataset(exact_room: Room, exact_dataset: Path, tmp_path: Path):
     found = verdicts(exact_dataset)
-    assert len(found) == 10
+    assert len(found) == 11
     assert set(found.values()) == {"pass"}
     split = DatasetConfig(seed=SEED, eval_names=frozenset({"photo_003.png"}))
     write_dataset(exact_room.reconstruction, tmp_path, split)
@@ -232,6 +232,18 @@ def test_the_checker_sees_depth_in_the_wrong_unit_and_doubled_points(exact_room:
 def test_the_checker_warns_when_the_scale_is_not_metric(tmp_path: Path):
     write_dataset(fake_room(3, scale_kind="relative").reconstruction, tmp_path, DatasetConfig(seed=SEED))
     assert verdicts(tmp_path)["scale"] == "warn"
+
+
+@pytest.mark.parametrize(("trust", "verdict"), [(0.95, "pass"), (0.7, "pass"), (0.31, "warn"), (None, "none")])
+def test_the_checker_warns_where_the_poses_are_doubtful(trust: float | None, verdict: str, tmp_path: Path):
+    write_dataset(judged(fake_room(3).reconstruction, trust), tmp_path, DatasetConfig(seed=SEED))
+    assert verdicts(tmp_path)["pose trust"] == verdict
+
+
+def test_the_checker_passes_over_a_trust_that_is_none(exact_dataset: Path, tmp_path: Path):
+    for index, poses in enumerate(({"trust": "sure"}, {"trust": 2}, [0.9], {})):
+        target = changed(exact_dataset, tmp_path / str(index), lambda document, told=poses: document["amb3r"].update(poses=told))
+        assert verdicts(target)["pose trust"] == "none"
 
 
 def test_nerfstudio_finds_our_parser_and_our_method_by_their_entry_points():

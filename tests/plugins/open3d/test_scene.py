@@ -10,7 +10,7 @@ from amb3r_open3d.scene import Scene
 
 from amb3r_core.errors import InputError
 from amb3r_core.scene.trust import Keep, kept
-from tests.fakes import Room, calibrated, fake_room
+from tests.fakes import Room, calibrated, fake_room, judged
 
 FAR = 1e6
 
@@ -103,6 +103,13 @@ def test_views_are_asked_for_by_number_or_name_and_lost_ones_say_why():
         Scene(nobody)
     with pytest.raises(InputError, match="holds cameras only"):
         Scene(replace(scene.reconstruction, dense=None)).depth(0)
+
+
+def test_a_scene_tells_how_far_its_poses_are_trusted(scene: Scene):
+    assert scene.pose_trust is None
+    told = Scene(judged(scene.reconstruction, 0.95, {1: 0.3}))
+    assert (told.pose_trust, told.view(0).pose_trust, told.view(1).pose_trust) == (0.95, 0.95, 0.3)
+    assert told.kept("all").pose_trust == 0.95
 
 
 def test_intrinsics_belong_to_the_depth_map_or_the_original_image(scene: Scene):

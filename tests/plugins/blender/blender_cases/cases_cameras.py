@@ -87,6 +87,18 @@ def test_cameras_come_back_whatever_happened_to_the_root(tmp_path: Path, size: t
     assert worst[2] < 1e-4
 
 
+def test_exported_cameras_were_not_judged_and_say_how_far_those_were_that_they_come_from(tmp_path: Path) -> None:
+    document = json.loads(kit.simple_scene(tmp_path / "in").read_text())
+    kit.write_scene(tmp_path / "in", document | {"pose_trust": 0.31})
+    bpy.ops.import_scene.amb3r(filepath=str(tmp_path / "in"))
+    out = tmp_path / "out" / "cameras.amb3r"
+    assert bpy.ops.export_scene.amb3r_cameras(filepath=str(out), format="AMB3R") == {"FINISHED"}
+    exported = json.loads(out.read_text())
+    assert "pose_trust" not in exported
+    told = "poses of the scene they come from: doubtful (31%): check them before you build on them"
+    assert exported["engine"]["notes"] == ["cameras exported from Blender", told]
+
+
 def test_a_camera_that_the_user_moved_is_exported_where_it_is(tmp_path: Path) -> None:
     _import_cameras(tmp_path / "in", (640, 480))
     camera = bpy.data.objects["v03"]

@@ -1,6 +1,7 @@
 """Enabling and disabling leaves Blender as it was."""
 
 import gc
+import json
 import sys
 from pathlib import Path
 
@@ -99,5 +100,13 @@ def test_panels_draw_without_complaint(tmp_path: Path) -> None:
         "Weights' licence: none",
         "Min Confidence",
         "photo_000.png",
+        "Poses: not judged",
     ):
         assert words in said
+    document = json.loads((tmp_path / "scene.amb3r").read_text())
+    document["pose_trust"] = document["views"][0]["pose_trust"] = 0.31
+    kit.write_scene(tmp_path, document)
+    bpy.ops.import_scene.amb3r(filepath=str(tmp_path))
+    said = " ".join(draw_all())
+    assert "Poses: doubtful (31%): check them before you" in said
+    assert "photo_000.png, pose doubtful (31%)" in said

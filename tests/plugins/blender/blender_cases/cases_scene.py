@@ -51,6 +51,31 @@ def test_the_root_tells_scale_source_and_licence(tmp_path: Path) -> None:
     assert root["amb3r_notes"].splitlines() == ["a note of the engine", "lost.jpg was not placed: blurred"]
 
 
+def test_root_and_cameras_tell_how_far_the_poses_are_trusted(tmp_path: Path) -> None:
+    path = kit.simple_scene(tmp_path)
+    document = json.loads(path.read_text())
+    document["pose_trust"] = 0.95
+    document["views"][1]["pose_trust"] = 0.2
+    kit.write_scene(tmp_path, document)
+    _do_import(tmp_path)
+    root = _root()
+    assert root["amb3r_poses"] == "sure (95%); less than the others: photo_001.png (20%)"
+    assert root["amb3r_pose_trust"] == pytest.approx(0.95)
+    assert [bpy.data.objects[f"photo_{index:03d}"].get("amb3r_pose_trust") for index in range(3)] == [None, 0.2, None]
+    kit.simple_scene(tmp_path)
+    _do_import(tmp_path)
+    assert root["amb3r_poses"] == "not judged"
+    assert "amb3r_pose_trust" not in root
+    assert "amb3r_pose_trust" not in bpy.data.objects["photo_001"]
+
+
+def test_a_doubtful_scene_says_so_when_it_has_come_in(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(kit.simple_scene(tmp_path).read_text())
+    kit.write_scene(tmp_path, document | {"pose_trust": 0.31})
+    _do_import(tmp_path)
+    assert "in metres; poses doubtful (31%): check them before you build on them" in capfd.readouterr().out
+
+
 def test_photos_stand_behind_their_cameras(tmp_path: Path) -> None:
     kit.simple_scene(tmp_path)
     _do_import(tmp_path, background_alpha=0.5)
