@@ -47,7 +47,7 @@ def ours(images: Path, scratch: Path, fields: dict[str, str]) -> Answer:
     placed = [view for view in sparse.views if view.cam_to_world is not None]
     poses = {Path(view.name).stem: view.cam_to_world for view in placed if view.cam_to_world is not None}
     focals = {Path(view.name).stem: view.camera.pinhole.fx for view in placed}
-    pose_trust = dict(zip([Path(view.name).stem for view in sparse.views], getattr(sparse, "pose_trust", ()), strict=False))
+    pose_trust = {Path(view.name).stem: getattr(view, "pose_trust", None) for view in placed}
     facts = {"trust": getattr(sparse, "scene_trust", None), "pose_trust": pose_trust, "notes": list(sparse.notes)}
     return answer(poses, focals, started, chosen=sparse.chosen, error_px=sparse.mean_error_px, **facts)
 

@@ -22,10 +22,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from amb3r_core.scene.evaluate import score_cameras, true_poses
+from amb3r_core.scene.pose_trust import LEAST_TRUST
 from benchmarks.records import add_json_option, recorded
 
-SURE = 0.9
-"""The least trust that counts as sure."""
+SURE = LEAST_TRUST["sure"]
 RIGHT, WRONG = 0.9, 0.5
 """AUC@30 above the one is right, below the other wrong."""
 OURS, RIVALS = "ours", ("incremental", "global", "hierarchical")
