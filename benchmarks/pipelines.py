@@ -1,6 +1,7 @@
 """Measures the incremental pipelines over a model that knows the truth: memory, time per frame, drift, accuracy.
 
-`python benchmarks/pipelines.py long --frames 2000` | `loop` | `accuracy`. Times are of the pipeline itself, the model excluded.
+`python benchmarks/pipelines.py long --frames 2000` | `growth --images 100 2000` | `loop` | `accuracy`. Times are of the pipeline
+itself, the model excluded; `growth` is that of structure from motion with the number of images, along an ever longer street.
 `real --scene FOLDER --pipeline vo|sfm|auto --model colmap --work WORK`: a real model against a ground-truth folder; stopped and
 started again with the same work folder it goes on. `--json FILE` appends one line about the run.
 """
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from amb3r_core.inputs.images import Frame
+from amb3r_core.inputs.images import Frame, FrameList
 from amb3r_core.jobs.job import ReconstructionJob, reconstructed
 from amb3r_core.options import PipelineName, ReconstructOptions
 from amb3r_core.pipelines.sfm.run import run_sfm
@@ -34,7 +36,7 @@ from tests.pipelines.scoring import auc30, end_drift, path_length, position_erro
 
 
 @dataclass
-class TimedModel(FakeModel):
+class TimedModel(FakeDescribingModel):
     """Adds up the CPU seconds spent inside the model, and forgets truth that is far behind."""
 
     seconds: float = 0.0
@@ -48,6 +50,17 @@ class TimedModel(FakeModel):
             self._truth.pop(next(iter(self._truth)))
         self.seconds += time.process_time() - started
         return answer
+
+    def describe(self, batch):
+        """Alike are views of places at most some 20 m apart: in a long street no two of a kilometre are alike by chance."""
+        started = time.process_time()
+        rng = np.random.default_rng(7)
+        waves, phases = rng.standard_normal((3, 1024)) / 10.0, rng.uniform(0, 2 * np.pi, 1024)
+        poses = np.array([self.scene.pose(name) for name in batch.names])
+        seen = poses[:, :3, 3] + 10.0 * poses[:, :3, 2]
+        rows = np.cos(seen @ waves + phases).astype(np.float32)
+        self.seconds += time.process_time() - started
+        return torch.as_tensor(rows)
 
 
 def long_run(n_frames: int, width: int, results: Results) -> None:
@@ -72,9 +85,46 @@ def long_run(n_frames: int, width: int, results: Results) -> None:
         cpu_ms = 1000 * float(np.mean(own[first : first + 200]))
         results.append({"first_frame": first, "cpu_ms_per_frame": cpu_ms})
         print(f"frames {first:5d} to {first + 199:5d}: {cpu_ms:.1f} ms CPU each")
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    results.append({"placed": result.n_views, "ate_of_path": error, "peak_memory_mb": peak_mb})
-    print(f"peak memory {peak_mb:.0f} MB")
+    results.append({"placed": result.n_views, "ate_of_path": error, "peak_memory_mb": peak_mb()})
+    print(f"peak memory {peak_mb():.0f} MB")
+
+
+@dataclass
+class LongStreet(BoxScene):
+    """A street of which a camera sees only what is near, so that a frame costs the same however long the street is."""
+
+    reach_m: float = 90.0
+
+    def _cast(self, pose, width, height):
+        near = np.flatnonzero((self.boxes[:, 1, 2] > pose[2, 3] - 10) & (self.boxes[:, 0, 2] < pose[2, 3] + self.reach_m))
+        depth, points, box = BoxScene(self.boxes[near], self.path[:0], focal=self.focal)._cast(pose, width, height)
+        return depth, points, near[box]
+
+
+def growth(sizes: list[int], results: Results) -> None:
+    """The pipeline's own CPU time per image of ever larger sets of images of an ever longer street."""
+    torch.set_num_threads(1)
+    first_ms = 0.0
+    for n_images in sorted(sizes):
+        scene = LongStreet(**vars(street(n_images)))
+        picture = scene.rgb(scene.names[0])
+        frames = [replace(frame, decode=partial(np.array, picture)) for frame in scene.frames()]
+        model = TimedModel(scene, noise=0.02, long_side_px=scene.image_width, kept=n_images)
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.process_time()
+            result = run_sfm(model, shuffled(FrameList(tuple(frames)), 1), Path(folder))
+            own_ms = 1000 * (time.process_time() - started - model.seconds) / n_images
+            first_ms = first_ms or own_ms
+            keyframes = sum(view.is_keyframe for view in result.views)
+            row = {"images": n_images, "placed": result.n_views, "keyframes": keyframes, "own_ms_per_image": own_ms}
+            results.append({**row, "ratio": own_ms / first_ms, "model_s": model.seconds, "peak_memory_mb": peak_mb()})
+            print(f"{n_images:5d} images, {result.n_views} placed, {keyframes} keyframes: {own_ms:.1f} ms CPU each", end=" ")
+            print(f"({own_ms / first_ms:.2f} of the first; the model {model.seconds:.0f} s), peak {peak_mb():.0f} MB", flush=True)
+
+
+def peak_mb() -> float:
+    """The most memory this process held at once."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def loop(seeds: int, results: Results) -> None:
@@ -130,8 +180,9 @@ def real(scene: Path, pipeline: PipelineName, model: str, work: Path, results: R
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["long", "loop", "accuracy", "real"])
+    parser.add_argument("what", choices=["long", "growth", "loop", "accuracy", "real"])
     parser.add_argument("--frames", type=int, default=2000)
+    parser.add_argument("--images", type=int, nargs="+", default=[100, 500, 2000])
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--scene", type=Path, default=SHARED / "data" / "dev" / "7s_a_few")
@@ -143,6 +194,8 @@ def main() -> None:
     with recorded(f"pipelines {options.what}", options) as results:
         if options.what == "long":
             long_run(options.frames, options.width, results)
+        elif options.what == "growth":
+            growth(options.images, results)
         elif options.what == "loop":
             loop(options.seeds, results)
         elif options.what == "real":

@@ -10,7 +10,17 @@ import pytest
 from benchmarks.records import add_json_option, print_history, recorded
 from tests.paths import ROOT
 
-MEASURE_NOTHING = {"__init__", "records", "meter", "dense_rivals", "make_sample", "picture", "stage_worker"}
+MEASURE_NOTHING = {
+    "__init__",
+    "records",
+    "meter",
+    "dense_rivals",
+    "make_sample",
+    "picture",
+    "pose_sets",
+    "pose_worker",
+    "stage_worker",
+}
 """Parts of other benchmarks, and what makes pictures."""
 
 

@@ -76,8 +76,12 @@ def true_poses(scene: Path) -> dict[str, Float64]:
 
 def score_poses(reconstruction: Reconstruction, scene: Path) -> PoseScore:
     """The poses of a reconstruction against a ground-truth folder."""
+    return score_cameras({PurePosixPath(view.name).stem: view.cam_to_world for view in reconstruction.views}, scene)
+
+
+def score_cameras(estimate: Mapping[str, Float64], scene: Path) -> PoseScore:
+    """Camera-to-world poses (4, 4) of the placed views, by image stem, against a ground-truth folder."""
     truth = true_poses(scene)
-    estimate = {PurePosixPath(view.name).stem: view.cam_to_world for view in reconstruction.views}
     common = [stem for stem in truth if stem in estimate]
     ate, relative, scale = _trajectory_error(np.array([estimate[s] for s in common]), np.array([truth[s] for s in common]))
     return PoseScore(

@@ -26,6 +26,9 @@ LEAST_PEAK = 0.3
 FAR = 2.0
 """Surface farther than this many times a view's median depth weighs no more: what is far is large and least certain."""
 
+MOST_VIEWS = 500
+"""So many views at most are asked for their surfaces, evenly spread: their normals are in memory together."""
+
 
 def up_of_cameras(views: Sequence[View]) -> Direction | None:
     """The unit direction that the cameras' mean up points to; None without views."""
@@ -62,13 +65,16 @@ def level_up(normals: Float64, areas: Float64, guess: Float64) -> Float64 | None
 def surface_normals(reconstruction: Reconstruction) -> tuple[Float64, Float64]:
     """Unit normals (M, 3) in the world, facing the cameras, and the area (M,) that each stands for, in the scene's unit squared.
 
-    They are those of blocks of pixels, for those of single pixels are mostly noise. None of either without dense maps.
+    They are those of blocks of pixels, for those of single pixels are mostly noise, of at most `MOST_VIEWS` views. None of either
+    without dense maps.
     """
     normals, areas = [np.zeros((0, 3))], [np.zeros(0)]
     dense = reconstruction.dense
     if dense is None:
         return normals[0], areas[0]
-    for index, view in enumerate(reconstruction.views):
+    n_views = reconstruction.n_views
+    for index in range(0, n_views, max(-(-n_views // MOST_VIEWS), 1)):
+        view = reconstruction.views[index]
         depth, camera = block_depth(np.asarray(dense.depth[index]), reconstruction.dense_camera(index))
         seen = normals_camera(camera, depth)
         known = np.isfinite(seen).all(axis=-1)

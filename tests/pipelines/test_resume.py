@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from amb3r_core.errors import InputError
+from amb3r_core.pipelines.mapping import session
 from amb3r_core.pipelines.sfm.run import run_sfm
 from amb3r_core.pipelines.vo.run import VisualOdometry
 from amb3r_core.pipelines.vo.state import VoConfig
@@ -73,6 +74,19 @@ def test_a_set_that_is_stopped_goes_on_where_it_was(n_calls, tmp_path):
     rest = FakeModel(scene, long_side_px=32, noise=0.02)
     resumed = run_sfm(rest, scene.frames(), tmp_path / "stopped")
     assert rest.calls
+    np.testing.assert_array_equal(resumed.cam_to_world, straight.cam_to_world)
+    np.testing.assert_array_equal(resumed.dense.depth, straight.dense.depth)
+
+
+def test_a_large_set_whose_journal_is_written_every_few_steps_goes_on_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "FRAMES_PER_STEP", 3)  # Ten frames: every fourth step.
+    scene = BoxScene(room_boxes(), orbit_path(10, turns=0.12), image_width=32)
+    straight = run_sfm(FakeModel(scene, long_side_px=32, noise=0.02), scene.frames(), tmp_path / "straight")
+    for n_calls in (2, 6, 9):
+        stopped = FakeStoppingModel(scene, long_side_px=32, noise=0.02, last_call=n_calls)
+        with pytest.raises(Cancelled):
+            run_sfm(stopped, scene.frames(), tmp_path / "stopped")
+    resumed = run_sfm(FakeModel(scene, long_side_px=32, noise=0.02), scene.frames(), tmp_path / "stopped")
     np.testing.assert_array_equal(resumed.cam_to_world, straight.cam_to_world)
     np.testing.assert_array_equal(resumed.dense.depth, straight.dense.depth)
 

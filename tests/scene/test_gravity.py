@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from amb3r_core.scene import gravity
 from amb3r_core.scene.conventions import mean_up_direction
-from amb3r_core.scene.gravity import level_up, levelled
+from amb3r_core.scene.gravity import level_up, levelled, surface_normals
 from amb3r_core.scene.reconstruction import Reconstruction
 from tests.fakes import fake_room
 
@@ -36,6 +37,14 @@ def test_rough_depth_still_tells_up(guessed: tuple[Reconstruction, np.ndarray]):
     noise = np.random.default_rng(0).normal(1, 0.01, scene.dense.depth.shape)
     rough = replace(scene, dense=replace(scene.dense, depth=(scene.dense.depth * noise).astype(np.float32)))
     assert degrees_between(np.array(levelled(rough)[0].up_world), true_up) < 2
+
+
+def test_of_many_views_some_are_asked(guessed: tuple[Reconstruction, np.ndarray], monkeypatch: pytest.MonkeyPatch):
+    scene, up = guessed
+    n_of_all = len(surface_normals(scene)[0])
+    monkeypatch.setattr(gravity, "MOST_VIEWS", 4)
+    assert len(surface_normals(scene)[0]) < 0.6 * n_of_all  # Every other of six.
+    assert np.array(levelled(scene)[0].up_world) @ up > np.cos(np.radians(2.0))
 
 
 def test_without_a_floor_the_cameras_tell_up(guessed: tuple[Reconstruction, np.ndarray]):

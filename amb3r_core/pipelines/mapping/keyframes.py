@@ -52,8 +52,8 @@ def select_keyframes(candidates: Sequence[int], poses: Float64, weights: Float64
     every keyframe may join; the most confident goes first, the earliest among equals.
     """
     nearest = np.full(len(candidates), np.inf)
-    for pose in existing:
-        nearest = np.minimum(nearest, pose_distance(poses, pose))
+    if len(existing) and len(candidates):
+        nearest = pose_distance(poses[:, None], existing[None]).min(axis=1)
     chosen: list[int] = []
     while True:
         free = nearest > spacing

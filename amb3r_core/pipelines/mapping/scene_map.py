@@ -76,6 +76,11 @@ class SceneMap:
         """All frames in the map, in order."""
         return [int(frame) for frame in np.flatnonzero(self._table.counts)]
 
+    @property
+    def n_placed(self) -> int:
+        """How many frames the map holds."""
+        return int(np.count_nonzero(self._table.counts))
+
     def pose(self, frame: int) -> Float64:
         """cam_to_world (4, 4) of a frame in the map."""
         return self._table.poses[frame]

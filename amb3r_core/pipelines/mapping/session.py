@@ -24,6 +24,9 @@ from amb3r_core.scene.reconstruction import Reconstruction
 
 log = logging.getLogger(__name__)
 
+FRAMES_PER_STEP = 500
+"""A journal tells of all frames: with so many more frames it is written one step later, and costs each step the same."""
+
 
 class MappingConfig(Protocol):
     """The settings of a pipeline: a dataclass with these fields among others."""
@@ -79,6 +82,7 @@ class MapSession(Generic[State]):
         layouts = [*layout("map", MapRecord), *layout("state", type(state)), *layout("frames", _Committed)]
         self._journal = Journal(store.folder.path, {**settings, **(key or {}), "layout": layouts})
         self._map: SceneMap | None = None
+        self._steps_since_commit = 0
 
     @property
     def is_open(self) -> bool:
@@ -98,8 +102,15 @@ class MapSession(Generic[State]):
         """The map, opened if it is not yet."""
         return self.open()
 
+    def checkpoint(self, n_frames: int | None = None) -> None:
+        """Commits after a step, in scenes of many frames only after every few: a killed run does those once more."""
+        self._steps_since_commit += 1
+        if self._steps_since_commit * FRAMES_PER_STEP > len(self.store.frames):
+            self.commit(n_frames)
+
     def commit(self, n_frames: int | None = None) -> None:
         """Writes map and state down, and the names of the first `n_frames` frames; a killed run goes on from here."""
+        self._steps_since_commit = 0
         names = [frame.name for frame in self.store.frames[:n_frames]]
         record = self.scene.record()
         self._journal.save(encode("map", record) | encode("state", self.state) | encode("frames", _Committed(names)))
@@ -139,6 +150,8 @@ class MapSession(Generic[State]):
 
     def finish(self, frames: Sequence[int], reasons: Mapping[int, str]) -> Reconstruction:
         """The scene of these frames, in this order. reasons: why a frame is not placed."""
+        if self._steps_since_commit:
+            self.commit()
         return finish(self.scene, self.store, self._facts(frames, reasons), self.monitor)
 
     def close(self) -> None:

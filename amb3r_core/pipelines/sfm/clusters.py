@@ -3,6 +3,7 @@
 Everything follows from the similarities, a seed, and the order of the rows; callers sort the rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,14 +58,14 @@ def clustering_cost(similarity: Float64, groups: Groups, separation: float) -> f
     return spread + separation * float(apart.min(axis=1).mean())
 
 
-def farthest_points(distance: Float64, n_points: int, first: int) -> list[int]:
-    """Rows that are far from one another, greedily, from `first` on."""
+def farthest_points(distance_from: Callable[[int], Float64], n_points: int, first: int) -> list[int]:
+    """Rows that are far from one another, greedily, from `first` on. distance_from: of all rows (N,) from one."""
     chosen = [first]
-    nearest = distance[first].copy()
+    nearest = distance_from(first).copy()
     while len(chosen) < n_points:
-        nearest[chosen] = -1.0
+        nearest[chosen[-1]] = -np.inf  # Stays the least in what follows, so that no row is chosen twice.
         chosen.append(int(np.argmax(nearest)))
-        nearest = np.minimum(nearest, distance[chosen[-1]])
+        nearest = np.minimum(nearest, distance_from(chosen[-1]))
     return chosen
 
 
@@ -97,13 +98,15 @@ class _ImageClustering:
         """Every image to its most similar seed that has room, the surest images first."""
         n = len(self.similarity)
         n_seeds = -(-n // self.config.min_size)
-        seeds = farthest_points(1.0 - self.similarity, n_seeds, int(self.rng.random() * n))
+        seeds = farthest_points(lambda row: 1.0 - self.similarity[row], n_seeds, int(self.rng.random() * n))
         self.groups = [[seed] for seed in seeds]
+        sizes, taken = np.ones(n_seeds, dtype=np.intp), set(seeds)
         to_seeds = self.similarity[:, seeds]
         for image in np.argsort(-to_seeds.max(axis=1), kind="stable").tolist():
-            if image not in seeds:
-                full = np.array([len(group) >= self.config.max_size for group in self.groups])
-                self.groups[int(np.argmax(np.where(full, -np.inf, to_seeds[image])))].append(image)
+            if image not in taken:
+                home = int(np.argmax(np.where(sizes >= self.config.max_size, -np.inf, to_seeds[image])))
+                self.groups[home].append(image)
+                sizes[home] += 1
         self.sums = np.stack([self.similarity[:, group].sum(axis=1) for group in self.groups], axis=1)
 
     def _merge_small(self) -> None:
@@ -157,9 +160,9 @@ class _ImageClustering:
 
     def _move_to_better(self) -> None:
         home = {image: k for k, group in enumerate(self.groups) for image in group}
+        sizes = np.array([len(group) for group in self.groups])
         for image in range(len(self.similarity)):
             own = home[image]
-            sizes = np.array([len(group) for group in self.groups])
             if sizes[own] <= self.config.min_size:
                 continue
             mean = self.sums[image] / sizes
@@ -171,6 +174,8 @@ class _ImageClustering:
                 self.sums[:, own] -= self.similarity[:, image]
                 self._add(image, best)
                 home[image] = best
+                sizes[own] -= 1
+                sizes[best] += 1
 
     def _add(self, image: int, cluster: int) -> None:
         self.groups[cluster].append(image)
@@ -191,6 +196,8 @@ class KeyframeClusterConfig:
     """No two keyframes of a cluster may be further apart."""
     max_alone: int = 10
     """So many keyframes near one another stay one cluster."""
+    regroup_from: int = 40
+    """From so many keyframes on, new ones regroup only the clusters within `max_spread` of them. Ours."""
     restarts: int = 10
     passes: int = 3
     isolation: float = 0.5
@@ -214,7 +221,7 @@ def cluster_keyframes(distance: Float64, config: KeyframeClusterConfig, seed: in
 
 def _assign_keyframes(distance: Float64, config: KeyframeClusterConfig, first: int) -> Groups:
     """To the nearest seed whose cluster has room and is near as a whole; the others are clusters of their own."""
-    seeds = farthest_points(distance, -(-len(distance) // config.min_size), first)
+    seeds = farthest_points(lambda row: distance[row], -(-len(distance) // config.min_size), first)
     groups = [[seed] for seed in seeds]
     for row in np.argsort(distance[:, seeds].min(axis=1), kind="stable").tolist():
         if row in seeds:

@@ -1,15 +1,19 @@
 """The global pass: every keyframe is seen once more with its neighbours, then the other frames with the keyframes near them."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
 from amb3r_core.pipelines.mapping.priors import with_intrinsics_priors
 from amb3r_core.pipelines.mapping.windows import predict
 from amb3r_core.pipelines.sfm.state import PlannedWindow, SfmRun
+from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.geometry import mean_pose, pose_distance
 
+AT_ONCE = 256
+"""Frames whose distances to all keyframes are in memory together."""
 SIDES = 2
 """Keyframes whose moves a frame takes part in."""
 MIN_DISTANCE = 1e-3
@@ -32,7 +36,7 @@ def refine_keyframes(run: SfmRun) -> None:
             _refine(run, current, anchors)
             state.queue += [frame for frame in anchors if frame not in state.visited and frame not in state.queue]
         run.report("refine keyframes")
-        run.commit()
+        run.checkpoint()
     propagate_to_others(run)
     state.stage = "polish"
     state.plan = plan_windows(run)
@@ -42,7 +46,8 @@ def refine_keyframes(run: SfmRun) -> None:
 def _next_keyframe(run: SfmRun) -> int | None:
     """The surest waiting keyframe; with none waiting, the first one, then the surest that was not visited."""
     state = run.state
-    free = state.queue or [frame for frame in state.keyframes if frame not in state.visited]
+    visited = set(state.visited)
+    free = state.queue or [frame for frame in state.keyframes if frame not in visited]
     if not free:
         return None
     if not state.visited:
@@ -78,12 +83,14 @@ def propagate_to_others(run: SfmRun) -> None:
     others = [frame for frame in run.scene.placed() if frame not in set(keyframes)]
     if not others or not keyframes:
         return
-    poses = run.scene.poses(others)
-    apart = pose_distance(poses_before[None], poses[:, None])
-    nearest = np.argsort(apart, axis=1, kind="stable")[:, :SIDES]
-    weights = 1.0 / np.maximum(np.take_along_axis(apart, nearest, axis=1), MIN_DISTANCE) ** 2
-    poses_after = [mean_pose(moves[near] @ pose, weight) for near, pose, weight in zip(nearest, poses, weights, strict=True)]
-    run.scene.set_poses(others, np.array(poses_after))
+    for first in range(0, len(others), AT_ONCE):
+        frames = others[first : first + AT_ONCE]
+        poses = run.scene.poses(frames)
+        apart = pose_distance(poses_before[None], poses[:, None])
+        nearest = np.argsort(apart, axis=1, kind="stable")[:, :SIDES]
+        weights = 1.0 / np.maximum(np.take_along_axis(apart, nearest, axis=1), MIN_DISTANCE) ** 2
+        after = [mean_pose(moves[near] @ pose, weight) for near, pose, weight in zip(nearest, poses, weights, strict=True)]
+        run.scene.set_poses(frames, np.array(after))
 
 
 def plan_windows(run: SfmRun) -> list[PlannedWindow]:
@@ -93,14 +100,31 @@ def plan_windows(run: SfmRun) -> list[PlannedWindow]:
     rest.sort(key=lambda frame: (-scene.weight(frame), frame))
     groups: list[list[int]] = []
     covered: set[int] = set()
+    nearby = _Nearby(rest, scene.poses(rest)[:, :3, 3], config.neighbour_radius)
     for frame in rest:
         if frame in covered:
             continue
-        free = [other for other in rest if other not in covered and other != frame]
+        free = [other for other in nearby.of(scene.pose(frame)[:3, 3]) if other not in covered and other != frame]
         group = [frame, *_nearest(run, frame, free, config.max_neighbours)]
         covered |= set(group)
         groups.append(group)
     return _planned(run, groups)
+
+
+class _Nearby:
+    """Which frames have their centre near a place, in cubes as wide as the radius."""
+
+    def __init__(self, frames: Sequence[int], centres: Float64, radius: float) -> None:
+        self._frames, self._radius = frames, radius
+        self._cubes: dict[tuple[int, ...], list[int]] = {}
+        for rank, cube in enumerate(np.floor(centres / radius).astype(int).tolist()):
+            self._cubes.setdefault(tuple(cube), []).append(rank)
+
+    def of(self, place: Float64) -> list[int]:
+        """All frames within the radius and some beyond it, in the order they were given."""
+        x, y, z = np.floor(place / self._radius).astype(int).tolist()
+        around = product(range(x - 1, x + 2), range(y - 1, y + 2), range(z - 1, z + 2))
+        return [self._frames[rank] for rank in sorted(rank for cube in around for rank in self._cubes.get(cube, ()))]
 
 
 def _nearest(run: SfmRun, frame: int, others: Sequence[int], limit: int) -> list[int]:
@@ -134,7 +158,7 @@ def polish_frames(run: SfmRun) -> None:
                 state.unsure += [frame for frame in doubtful if run.scene.weight(frame) <= before[frame]]
             state.plan = state.plan[1:]
             run.report("polish")
-            run.commit()
+            run.checkpoint()
         state.plan, state.unsure = _planned(run, [[frame] for frame in state.unsure]), []
         run.commit()
     state.stage = "done"

@@ -10,7 +10,7 @@ from amb3r_core.models.api import Draft, ReconstructionModel, RefinableModel
 from amb3r_core.pipelines.mapping.alignment import WindowAlignment
 from amb3r_core.pipelines.mapping.arbitration import ArbitrationConfig, refined_or_draft
 from amb3r_core.pipelines.mapping.windows import Window, WindowInput, predict, to_window, unplaced
-from amb3r_core.pipelines.sfm.retrieval import similarities
+from amb3r_core.pipelines.sfm.retrieval import group_means, mean_similarities, similarities
 from amb3r_core.pipelines.sfm.seed import near_and_far_mean
 from amb3r_core.pipelines.sfm.state import SfmRun
 from amb3r_core.scene.arrays import Float64
@@ -86,7 +86,7 @@ def register_clusters(run: SfmRun) -> None:
         while state.clusters:
             _place_next(run)
             run.report("register")
-            run.commit()
+            run.checkpoint()
         fewer = state.last_deferred < 0 or len(state.deferred) < state.last_deferred
         if not state.deferred or not fewer or state.n_rounds >= config.max_rounds:
             break
@@ -103,8 +103,8 @@ def _place_next(run: SfmRun) -> None:
     is_early = state.n_committed < config.early_share * state.n_clusters
     factor = config.early_factor if is_early else 1
     near = cluster_distances(run)
-    ranked = sorted(range(len(state.clusters)), key=lambda k: near_and_far_mean(sorted(near[k].tolist()), config))
-    ranked = ranked[: config.n_candidates * factor]
+    order = np.argsort(near_and_far_mean(np.sort(near, axis=1), config), kind="stable")
+    ranked = [int(k) for k in order[: config.n_candidates * factor]]
     inputs = (_tries(run, k, np.argsort(near[k], kind="stable")[: config.n_tries * factor].tolist()) for k in ranked)
     seen: list[Candidate] = []
     for k, windows in zip(ranked, run.executor.map(run_tries, inputs), strict=False):
@@ -125,11 +125,8 @@ def _is_settled(run: SfmRun, placement: Placement) -> bool:
 
 def cluster_distances(run: SfmRun) -> Float64:
     """Mean descriptor distance (clusters, keyframe clusters)."""
-    state = run.state
-    distance = 1.0 - similarities(state.descriptors)
-    return np.array([[float(distance[np.ix_(a, b)].mean()) for b in state.keyframe_clusters] for a in state.clusters]).reshape(
-        len(state.clusters), len(state.keyframe_clusters)
-    )
+    descriptors, state = run.state.descriptors, run.state
+    return 1.0 - mean_similarities(group_means(descriptors, state.clusters), group_means(descriptors, state.keyframe_clusters))
 
 
 def _tries(run: SfmRun, index: int, keyframe_clusters: Sequence[int]) -> Tries:
@@ -177,13 +174,14 @@ def _commit_candidate(run: SfmRun, winner: Candidate, seen: Sequence[Candidate])
 
 def _remaining(run: SfmRun, winner: int, gone: set[int]) -> Iterator[list[int]]:
     """The other clusters without frames that are placed; where a head left, the member nearest to it leads."""
-    similarity = similarities(run.state.descriptors)
+    descriptors = run.state.descriptors
     for k, cluster in enumerate(run.state.clusters):
         rest = [frame for frame in cluster if frame not in gone]
         if k == winner or not rest:
             continue
         if rest[0] != cluster[0]:
-            head = max(rest, key=lambda frame: float(similarity[cluster[0], frame]))
+            alike = similarities(descriptors[[cluster[0], *rest]])[0, 1:]
+            head = rest[int(np.argmax(alike))]
             rest = [head, *(frame for frame in rest if frame != head)]
         yield rest
 
@@ -223,6 +221,6 @@ def place_leftovers(run: SfmRun) -> None:
         state.deferred = [other for other in state.deferred if other != frame]
         state.clusters = []
         run.report("leftovers")
-        run.commit()
+        run.checkpoint()
     state.stage = "refine"
     run.commit()

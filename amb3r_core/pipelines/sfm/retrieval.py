@@ -41,6 +41,22 @@ def similarities(descriptors: Float64) -> Float64:
     return np.clip((unit @ unit.T + 1.0) / 2.0, 0.0, 1.0)
 
 
+def group_means(descriptors: Float64, groups: Sequence[Sequence[int]]) -> Float64:
+    """The mean unit descriptor (G, C) of each group of rows."""
+    means = np.zeros((len(groups), descriptors.shape[1]))
+    if groups:
+        rows = np.concatenate([np.array(group, dtype=np.intp) for group in groups])
+        sizes = np.array([len(group) for group in groups])
+        sums = np.add.reduceat(unit_rows(descriptors[rows]), np.cumsum(sizes) - sizes, axis=0)
+        means = sums / sizes[:, None]
+    return means
+
+
+def mean_similarities(means: Float64, others: Float64) -> Float64:
+    """The mean of `similarities` over all pairs of one group and another (A, B), from the groups' mean descriptors."""
+    return np.clip((means @ others.T + 1.0) / 2.0, 0.0, 1.0)
+
+
 def unit_rows(rows: Float64) -> Float64:
     """Rows (N, C) of unit length; a row of zeros stays one."""
     return rows / np.maximum(np.sqrt((rows**2).sum(axis=1, keepdims=True)), 1e-12)

@@ -1,7 +1,5 @@
 """The start of structure from motion: which images belong together, which group to begin with, and a careful first map."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from amb3r_core.errors import RegistrationError
@@ -9,7 +7,7 @@ from amb3r_core.models.api import ReconstructionModel
 from amb3r_core.pipelines.mapping.priors import lens_of
 from amb3r_core.pipelines.mapping.windows import Window, WindowInput, predict
 from amb3r_core.pipelines.sfm.clusters import Groups, cluster_images
-from amb3r_core.pipelines.sfm.retrieval import describe_frames, similarities
+from amb3r_core.pipelines.sfm.retrieval import describe_frames, group_means, mean_similarities, similarities
 from amb3r_core.pipelines.sfm.state import SfmConfig, SfmRun
 from amb3r_core.scene.arrays import Float64
 
@@ -27,7 +25,7 @@ def score_clusters(run: SfmRun) -> None:
         state.scores += weights
         state.focal_px += focal_px
         run.report("score groups")
-        run.commit()
+        run.checkpoint()
 
 
 def first_sight(model: ReconstructionModel, window: WindowInput) -> tuple[list[float], list[float]]:
@@ -54,7 +52,7 @@ def start_map(run: SfmRun) -> None:
     frames = [frame for cluster in state.clusters for frame in cluster]
     weights = dict(zip(frames, state.scores, strict=True))
     healthy, isolated = split_isolated(state.clusters, weights, config.isolated_weight)
-    order = seed_order(healthy, weights, similarities(state.descriptors), config)
+    order = seed_order(healthy, weights, state.descriptors, config)
     stretch = focal_stretch(run, dict(zip(frames, state.focal_px, strict=True)))
     for k in sorted(order, key=lambda k: max(stretch[frame] for frame in healthy[k]) > config.max_focal_stretch):
         placed = _begin_with(run, healthy[k])
@@ -89,13 +87,15 @@ def split_isolated(clusters: Groups, weights: dict[int, float], limit: float) ->
     return healthy, isolated
 
 
-def seed_order(clusters: Groups, weights: dict[int, float], similarity: Float64, config: SfmConfig) -> list[int]:
+def seed_order(clusters: Groups, weights: dict[int, float], descriptors: Float64, config: SfmConfig) -> list[int]:
     """Clusters of at least two frames by mean weight times affinity to the other clusters, best first."""
+    means = group_means(descriptors, clusters)
+    affinity = mean_similarities(means, means)
     scores: list[float] = []
     for k, cluster in enumerate(clusters):
-        others = [float(similarity[np.ix_(cluster, other)].mean()) for i, other in enumerate(clusters) if i != k]
+        others = np.delete(affinity[k], k)
         sure = float(np.mean([weights[frame] for frame in cluster]))
-        scores.append(sure * near_and_far_mean(sorted(others, reverse=True), config) if others else sure)
+        scores.append(sure * float(near_and_far_mean(-np.sort(-others), config)) if len(others) else sure)
     order = sorted(range(len(clusters)), key=lambda k: -scores[k])
     return [k for k in order if len(clusters[k]) > 1]
 
@@ -116,10 +116,10 @@ def focal_stretch(run: SfmRun, focal_px: dict[int, float]) -> dict[int, float]:
     }
 
 
-def near_and_far_mean(best_first: Sequence[float], config: SfmConfig) -> float:
-    """0.3 times the mean of the best few plus 0.7 times the mean of all."""
-    near = float(np.mean(best_first[: config.n_nearest]))
-    return config.nearest_share * near + (1.0 - config.nearest_share) * float(np.mean(best_first))
+def near_and_far_mean(best_first: Float64, config: SfmConfig) -> Float64:
+    """0.3 times the mean of the best few plus 0.7 times the mean of all, along the last axis."""
+    near = best_first[..., : config.n_nearest].mean(axis=-1)
+    return config.nearest_share * near + (1.0 - config.nearest_share) * best_first.mean(axis=-1)
 
 
 def _begin_with(run: SfmRun, cluster: list[int]) -> list[int]:

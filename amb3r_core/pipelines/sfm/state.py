@@ -114,7 +114,7 @@ class SfmRun(MapSession[SfmState]):
 
     def report(self, stage: str) -> None:
         """Tells the monitor how many frames are placed."""
-        self.monitor(Progress(stage=stage, done=len(self.scene.placed()), total=len(self.store.frames)))
+        self.monitor(Progress(stage=stage, done=self.scene.n_placed, total=len(self.store.frames)))
 
     def add_keyframes(self, frames: Sequence[int]) -> None:
         """Makes keyframes of those placed frames that are far from all others, and groups all keyframes anew."""
@@ -123,7 +123,7 @@ class SfmRun(MapSession[SfmState]):
         self._group_keyframes()
 
     def _group_keyframes(self) -> None:
-        """One group as long as the keyframes are few and near, else groups by pose.
+        """One group as long as the keyframes are few and near, else groups by pose; of many keyframes only those near new ones.
 
         A single keyframe has no baseline to fix the size of anything: the placed frames farthest from it join it.
         """
@@ -134,9 +134,28 @@ class SfmRun(MapSession[SfmState]):
             farthest = np.argsort(-apart, kind="stable")[: config.min_size - 1]
             self.state.keyframe_clusters = [[keyframes[0], *(others[row] for row in farthest)]]
             return
-        apart = distances(self.scene.poses(keyframes))
+        regrouped, kept = (keyframes, []) if len(keyframes) < config.regroup_from else self._near_new_keyframes()
+        if not regrouped:
+            return
+        apart = distances(self.scene.poses(regrouped))
         if len(keyframes) <= config.max_alone and float(apart.max()) <= config.max_spread:
             self.state.keyframe_clusters = [list(keyframes)]
             return
         groups = cluster_keyframes(apart, config, self.config.seed + self.state.n_committed)
-        self.state.keyframe_clusters = [[keyframes[row] for row in group] for group in groups]
+        self.state.keyframe_clusters = kept + [[regrouped[row] for row in group] for group in groups]
+
+    def _near_new_keyframes(self) -> tuple[list[int], Groups]:
+        """The keyframes that are in no group yet with those of the groups near them, and the other groups."""
+        clusters, scene, keyframes = self.state.keyframe_clusters, self.scene, self.state.keyframes
+        members = [frame for cluster in clusters for frame in cluster]
+        if not members or not set(members) <= set(keyframes):
+            return keyframes, []
+        grouped = set(members)
+        new = [frame for frame in keyframes if frame not in grouped]
+        if not new:
+            return [], clusters
+        apart = pose_distance(scene.poses(members)[:, None], scene.poses(new)[None]).min(axis=1)
+        near = {frame for frame, distance in zip(members, apart, strict=True) if distance <= self.config.keyframes.max_spread}
+        kept = [cluster for cluster in clusters if near.isdisjoint(cluster)]
+        regrouped = grouped.difference(*kept) | set(new)
+        return [frame for frame in keyframes if frame in regrouped], kept

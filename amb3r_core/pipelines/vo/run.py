@@ -228,7 +228,7 @@ class VoSession:
         return dict.fromkeys((*state.lost, *state.given_up), "the model could not relate it to the keyframes")
 
     def _commit(self) -> None:
-        self._session.commit(self._state.n_mapped)
+        self._session.checkpoint(self._state.n_mapped)
 
 
 def evenly_spread(frames: Sequence[int], limit: int) -> list[int]:

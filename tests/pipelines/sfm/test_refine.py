@@ -6,7 +6,7 @@ import pytest
 from amb3r_core.pipelines.mapping.windows import predict
 from amb3r_core.pipelines.sfm import run as sfm
 from amb3r_core.pipelines.sfm.executor import InProcess
-from amb3r_core.pipelines.sfm.refine import propagate_to_others, refine_keyframes
+from amb3r_core.pipelines.sfm.refine import _Nearby, propagate_to_others, refine_keyframes
 from amb3r_core.pipelines.sfm.state import SfmConfig, SfmRun
 from amb3r_core.progress import silent
 from amb3r_core.scene.conventions import rigid
@@ -75,3 +75,15 @@ def test_a_frame_goes_with_the_nearer_of_two_keyframes_that_part(tmp_path):
     assert (np.diff(shifts) > 0).all()
     assert shifts[1] < 0.02
     assert shifts[6] > 0.18
+
+
+def test_no_frame_within_the_radius_is_missed_and_few_beyond_it_are_given():
+    rng = np.random.default_rng(0)
+    centres = rng.uniform(-1, 1, (400, 3))
+    frames = rng.permutation(400).tolist()
+    nearby = _Nearby(frames, centres, 0.2)
+    for place in centres[:20]:
+        found, apart = nearby.of(place), np.linalg.norm(centres - place, axis=1)
+        assert {frames[row] for row in np.flatnonzero(apart <= 0.2)} <= set(found)
+        assert len(found) < 40
+        assert [frames.index(frame) for frame in found] == sorted(frames.index(frame) for frame in found)

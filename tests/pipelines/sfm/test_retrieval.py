@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from amb3r_core.pipelines.sfm.retrieval import describe_picture, pooled, similarities
+from amb3r_core.pipelines.sfm.retrieval import describe_picture, group_means, mean_similarities, pooled, similarities
 from tests.pipelines.fake_scenes import BoxScene, orbit_path, room_boxes
 
 SCENE = BoxScene(room_boxes(), orbit_path(60), image_width=48)
@@ -40,3 +40,13 @@ def test_masked_pixels_do_not_count():
 def test_a_black_picture_has_a_finite_descriptor():
     black = np.zeros((36, 48, 3), dtype=np.uint8)
     assert np.isfinite(similarities(np.array([describe_picture(black, ALL)] * 2))).all()
+
+
+def test_groups_are_as_alike_as_their_images_on_average():
+    descriptors = np.random.default_rng(0).standard_normal((9, 5)) * np.arange(1, 10)[:, None]
+    groups, others = [[0, 3], [5], [7, 1, 2]], [[4, 6], [8, 0, 5]]
+    similarity = similarities(descriptors)
+    wanted = [[similarity[np.ix_(a, b)].mean() for b in others] for a in groups]
+    means = mean_similarities(group_means(descriptors, groups), group_means(descriptors, others))
+    np.testing.assert_allclose(means, wanted, atol=1e-12)
+    assert mean_similarities(group_means(descriptors, []), group_means(descriptors, others)).shape == (0, 2)

@@ -1,0 +1,1 @@
+"""Places and objects made by numbers and photos, rendered with true cameras: what `pose_sets.py` writes sets of."""
