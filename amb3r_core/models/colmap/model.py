@@ -17,6 +17,7 @@ from amb3r_core.models.colmap.sfm.run import FEATURES, SharedWork, SparseConfig,
 from amb3r_core.models.colmap.sfm.sparse import SparseModel, SparseView
 from amb3r_core.models.colmap.stereo.dense import StereoConfig, densify
 from amb3r_core.models.colmap.stereo.neighbours import SparseScene
+from amb3r_core.options import FeatureChoice
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import Camera
@@ -37,7 +38,9 @@ class ColmapConfig:
     seed: int = 0
     """The same input and seed give the same bytes."""
     device: str = "cpu"
-    """Where the depth is computed."""
+    """Where the depth is computed, and networks find features."""
+    features: FeatureChoice = "auto"
+    """Which keypoints are matched."""
 
 
 class ColmapModel:
@@ -74,7 +77,9 @@ class ColmapModel:
         return prediction if is_in_order else _reordered(prediction, order, keeps_world=_has_poses(batch))
 
     def _solve(self, batch: ImageBatch, scratch: Path, monitor: Monitor) -> Prediction:
-        sfm = SparseConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
+        sfm = SparseConfig(
+            is_ordered=batch.is_ordered, seed=self._config.seed, features=self._config.features, device=self._config.device
+        )
         sparse = reconstruct_sparse(batch.frames, config=sfm, scratch=scratch, shared=self._shared, monitor=monitor)
         placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
         to_world = np.eye(4) if _has_poses(batch) else invert(_pose(sparse.views[placed[0]]))

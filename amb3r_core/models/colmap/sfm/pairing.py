@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.models.colmap.sfm.features import Features
+from amb3r_core.models.colmap.sfm.matching import Pair
 
 Float32 = NDArray[np.float32]
 
@@ -19,8 +20,6 @@ N_WORDS = 64
 WORD_ITERATIONS = 8
 SAMPLES_FOR_WORDS = 20000
 MAX_DESCRIPTORS = 1500
-
-Pair = tuple[int, int]
 
 
 def choose_pairs(features: Sequence[Features], *, is_ordered: bool) -> list[Pair]:

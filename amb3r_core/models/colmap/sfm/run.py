@@ -10,12 +10,11 @@ import pycolmap
 from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm import attempts
-from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
-from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features, feature_path, find_features
+from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features
+from amb3r_core.models.colmap.sfm.find_matches import MatchTask, match_learned_alone, match_sift
 from amb3r_core.models.colmap.sfm.lenses import lens_note, prior_notes, without_priors
 from amb3r_core.models.colmap.sfm.mapping import Float64
-from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair, match_pairs
-from amb3r_core.models.colmap.sfm.pairing import choose_pairs
+from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair
 from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper
 from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
 from amb3r_core.models.colmap.sfm.solve import CHOSEN, model_path
@@ -33,6 +32,7 @@ from amb3r_core.models.colmap.sfm.trials import (
     untold_waves,
     with_more_lenses,
 )
+from amb3r_core.options import FeatureChoice
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.conventions import invert
 
@@ -54,6 +54,10 @@ class SparseConfig:
     max_features: int | None = None
     """Features per photo; None: as many as `default_max_features` says."""
     match: MatchConfig = field(default_factory=MatchConfig)
+    features: FeatureChoice = "auto"
+    """Which features are found; auto: those of SIFT."""
+    device: str = "cpu"
+    """Where networks find and match features."""
 
     def feature_config(self, n_photos: int) -> FeatureConfig:
         """Fewer features for more photos, so that matching time grows with the pairs and not faster."""
@@ -142,21 +146,20 @@ def _trial(
 def _matched(
     frames: Sequence[Frame], config: SparseConfig, scratch: Path, shared: SharedWork, monitor: Monitor, name: str
 ) -> Matched:
-    wanted = config.feature_config(len(frames))
-    paths = [feature_path(shared.features, frame, wanted) for frame in frames]
-    features = find_features(frames, paths, wanted, scratch / "pixels", config.n_processes, monitor)
-    cameras = colmap_cameras(frames, features)
-    pairs = match_pairs(
-        features,
-        cameras,
-        choose_pairs(features, is_ordered=config.is_ordered),
-        config.match,
-        scratch / f"{name}matches",
-        monitor,
-        names=[path.stem for path in paths],
+    task = MatchTask(
+        frames=frames,
+        is_ordered=config.is_ordered,
+        config=config.match,
+        sift=config.feature_config(len(frames)),
+        n_processes=config.n_processes,
+        device=config.device,
+        scratch=scratch,
+        features=shared.features,
         memory=shared.matches,
+        monitor=monitor,
+        name=name,
     )
-    return Matched(features, cameras, pairs)
+    return match_sift(task) if config.features in ("auto", "sift") else match_learned_alone(task, config.features)
 
 
 def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:
