@@ -1,14 +1,16 @@
 """From photos to verified pairs: with SIFT, with learned features, or with what these add to SIFT's."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
-from amb3r_core.models.colmap.sfm.features import FeatureConfig, feature_path, find_features
+from amb3r_core.models.colmap.sfm.features import FeatureConfig, FeatureFinder, Features, feature_path, find_features
 from amb3r_core.models.colmap.sfm.learned.extraction import LearnedFinder
 from amb3r_core.models.colmap.sfm.learned.matcher import LearnedMatcher
+from amb3r_core.models.colmap.sfm.learned.turned_photos import MatchTurned, TurnedFinder, with_turned
 from amb3r_core.models.colmap.sfm.learned.union import UnionMatcher, combined
 from amb3r_core.models.colmap.sfm.learned.weights import LearnedKind, check_learned
 from amb3r_core.models.colmap.sfm.matching import (
@@ -22,7 +24,7 @@ from amb3r_core.models.colmap.sfm.matching import (
     match_pairs,
     putative_matches,
 )
-from amb3r_core.models.colmap.sfm.pairing import choose_pairs
+from amb3r_core.models.colmap.sfm.pairing import LEARNED_LIMITS, choose_pairs
 from amb3r_core.models.colmap.sfm.trials import Matched
 from amb3r_core.progress import Monitor
 
@@ -75,23 +77,14 @@ def match_sift(task: MatchTask) -> Matched:
 
 def match_learned_alone(task: MatchTask, kind: LearnedKind) -> Matched:
     """Learned features and the pairs they verify. Raises `DependencyError` or `WeightsError`."""
-    check_learned(kind)
-    finder = _finder(task, kind)
-    paths = task.paths(finder)
-    features = find_features(task.frames, paths, finder, task.scratch / PIXELS, _processes(task), task.monitor)
-    cameras = colmap_cameras(task.frames, features)
-    pairs = match_pairs(
-        features,
-        cameras,
-        choose_pairs(features, is_ordered=task.is_ordered),
-        task.config,
-        task.scratch / f"{task.name}{kind}-matches",
-        task.monitor,
-        matcher=_matcher(task, kind, paths),
-        names=[path.stem for path in paths],
-        memory=task.memory,
-    )
-    return Matched(features, cameras, pairs)
+    found = _Learned.of(task, kind)
+    cameras = colmap_cameras(task.frames, found.features)
+
+    def match(pairs: Sequence[Pair], turned: Mapping[int, Path], name: str) -> list[VerifiedPair]:
+        folder = task.scratch / f"{task.name}{kind}-{name}"
+        return match_pairs(found.features, cameras, pairs, task.config, folder, task.monitor, matcher=found.matcher(turned))
+
+    return Matched(found.features, cameras, found.verified(match, found.chosen()))
 
 
 def add_learned(task: MatchTask, matched: Matched, kind: LearnedKind) -> Matched:
@@ -99,28 +92,26 @@ def add_learned(task: MatchTask, matched: Matched, kind: LearnedKind) -> Matched
 
     Pairs that SIFT alone verified well stay as they are. Raises `DependencyError` or `WeightsError`.
     """
-    check_learned(kind)
-    finder = _finder(task, kind)
-    paths = task.paths(finder)
-    learned = find_features(task.frames, paths, finder, task.scratch / PIXELS, _processes(task), task.monitor)
-    features = combined(matched.features, learned)
-    well_known = {(pair.first, pair.second): pair for pair in matched.pairs if len(pair.matches) >= ENOUGH_MATCHES}
-    chosen = {*choose_pairs(learned, is_ordered=task.is_ordered), *((pair.first, pair.second) for pair in matched.pairs)}
-    matcher = UnionMatcher(
-        sift=_Remembering(NearestDescriptors(matched.features, task.config), task.paths(task.sift), task.memory),
-        learned=_Remembering(_matcher(task, kind, paths), paths, task.memory),
-        features=list(zip(matched.features, learned, strict=True)),
-        cameras=matched.cameras,
-        config=task.config,
-    )
-    folder = task.scratch / f"{task.name}sift-{kind}-matches"
-    weak = sorted(chosen - set(well_known))
-    pairs = match_pairs(features, matched.cameras, weak, task.config, folder, task.monitor, matcher=matcher)
-    return Matched(features, matched.cameras, sorted([*well_known.values(), *pairs], key=_order))
+    found = _Learned.of(task, kind)
+    features = combined(matched.features, found.features)
+    names = [path.stem for path in task.paths(task.sift)]
+    sift = _Remembering(NearestDescriptors(matched.features, task.config), names, task.memory)
 
+    def match(pairs: Sequence[Pair], turned: Mapping[int, Path], name: str) -> list[VerifiedPair]:
+        matcher = UnionMatcher(
+            sift=sift,
+            learned=found.matcher(turned),
+            features=list(zip(matched.features, found.features, strict=True)),
+            cameras=matched.cameras,
+            config=task.config,
+        )
+        folder = task.scratch / f"{task.name}sift-{kind}-{name}"
+        return match_pairs(features, matched.cameras, pairs, task.config, folder, task.monitor, matcher=matcher)
 
-def _order(pair: VerifiedPair) -> Pair:
-    return pair.first, pair.second
+    known = {(pair.first, pair.second): pair for pair in matched.pairs}
+    good = {both: pair for both, pair in known.items() if len(pair.matches) >= ENOUGH_MATCHES}
+    chosen = sorted({*found.chosen(), *known} - set(good))
+    return Matched(features, matched.cameras, found.verified(match, chosen, list(good.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +119,55 @@ class _Remembering:
     """A matcher that looks into the job's memory first."""
 
     matcher: Matcher
-    paths: Sequence[Path]
+    names: Sequence[str]
     memory: PairMemory
 
     def match(self, pairs: Sequence[Pair], poll: Callable[[], None]) -> Iterator[Matches]:
-        return putative_matches(self.matcher, pairs, [path.stem for path in self.paths], self.memory, poll)
+        return putative_matches(self.matcher, pairs, self.names, self.memory, poll)
 
 
-def _finder(task: MatchTask, kind: LearnedKind) -> LearnedFinder:
-    return LearnedFinder(kind=kind, max_side_px=task.sift.max_side_px, device=task.device)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Learned:
+    """Learned features of a task's photos."""
+
+    task: MatchTask
+    finder: LearnedFinder
+    paths: Sequence[Path]
+    features: list[Features]
+
+    @classmethod
+    def of(cls, task: MatchTask, kind: LearnedKind) -> Self:
+        """Finds them. Raises `DependencyError` or `WeightsError`."""
+        check_learned(kind)
+        finder = LearnedFinder(kind=kind, max_side_px=task.sift.max_side_px, device=task.device)
+        paths = task.paths(finder)
+        return cls(task=task, finder=finder, paths=paths, features=_find(task, task.frames, paths, finder))
+
+    def chosen(self) -> list[Pair]:
+        return choose_pairs(self.features, is_ordered=self.task.is_ordered, limits=LEARNED_LIMITS)
+
+    def matcher(self, turned: Mapping[int, Path]) -> Matcher:
+        """Of all photos, some of them turned."""
+        paths = [turned.get(photo, path) for photo, path in enumerate(self.paths)]
+        folder = self.task.scratch / f"{self.finder.kind}-work"
+        matcher = LearnedMatcher(self.finder.kind, paths, folder, self.finder.device, self.task.n_processes)
+        return _Remembering(matcher, [path.stem for path in paths], self.task.memory)
+
+    def verified(self, match: MatchTurned, chosen: Sequence[Pair], good: Sequence[VerifiedPair] = ()) -> list[VerifiedPair]:
+        """The pairs that are good already, the chosen ones that pass, and those that pass once photos are turned."""
+        upright = sorted([*good, *match(chosen, {}, "matches")], key=lambda pair: (pair.first, pair.second))
+        return with_turned(self.features, upright, self._turned, match, chosen)
+
+    def _turned(self, photos: Sequence[int], quarter_turns: int) -> dict[int, Path]:
+        """Where the features of these photos lie, described on the turned ones."""
+        finder = replace(self.finder, quarter_turns=quarter_turns)
+        paths, frames = self.task.paths(finder), [self.task.frames[photo] for photo in photos]
+        turned = [paths[photo] for photo in photos]
+        _find(self.task, frames, turned, TurnedFinder(finder, [self.paths[photo] for photo in photos]))
+        return dict(zip(photos, turned, strict=True))
 
 
-def _matcher(task: MatchTask, kind: LearnedKind, paths: Sequence[Path]) -> LearnedMatcher:
-    folder = task.scratch / f"{task.name}{kind}-work"
-    return LearnedMatcher(kind=kind, paths=paths, scratch=folder, device=task.device, n_processes=task.n_processes)
-
-
-def _processes(task: MatchTask) -> int:
-    """One at a time shares an accelerator with nobody."""
-    return task.n_processes if task.device == "cpu" else 1
+def _find(task: MatchTask, frames: Sequence[Frame], paths: Sequence[Path], finder: FeatureFinder) -> list[Features]:
+    # An accelerator is for one process at a time.
+    n_processes = task.n_processes if task.device == "cpu" else 1
+    return find_features(frames, paths, finder, task.scratch / PIXELS, n_processes, task.monitor)

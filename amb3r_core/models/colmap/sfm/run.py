@@ -15,6 +15,7 @@ from amb3r_core.models.colmap.sfm.find_matches import MatchTask, match_learned_a
 from amb3r_core.models.colmap.sfm.lenses import lens_note, prior_notes, without_priors
 from amb3r_core.models.colmap.sfm.mapping import Float64
 from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair
+from amb3r_core.models.colmap.sfm.pairing import groups_of
 from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper
 from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
 from amb3r_core.models.colmap.sfm.solve import CHOSEN, model_path
@@ -123,7 +124,7 @@ def _result(frames: Sequence[Frame], trial: Trial, effort: Effort) -> SparseMode
     sparse = to_sparse(model, frames, matched.features, matched.pairs, matched.cameras, final, effort.scores)
     focals = focal_lengths_of(model, frames)
     notes = prior_notes(frames, focals) + ((lens_note(focals, trial.lens_of),) if trial.lens_of else ())
-    return replace(sparse, notes=notes)
+    return replace(sparse, notes=notes, features=matched.features[0].kind)
 
 
 def _trial(
@@ -164,11 +165,7 @@ def _matched(
 
 def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:
     """How many photos the largest group holds that verified pairs connect."""
-    group = list(range(n_photos))
-    for pair in pairs:
-        kept, joined = sorted((group[pair.first], group[pair.second]))
-        group = [kept if number == joined else number for number in group]
-    return max(group.count(number) for number in set(group))
+    return len(groups_of(n_photos, ((pair.first, pair.second) for pair in pairs))[0])
 
 
 def _known_poses(frames: Sequence[Frame], pairs: Sequence[VerifiedPair]) -> dict[int, Float64]:

@@ -62,7 +62,7 @@ class LearnedFinder:
         if frame.decode_mask is not None:
             np.save(_path(scratch, name, "mask"), mask_at(frame.decode_mask(), size))
 
-    def request(self, scratch: Path, targets: Mapping[str, Path], upright: Mapping[str, Path] | None = None) -> ExtractLearned:
+    def request(self, scratch: Path, targets: Mapping[str, Path]) -> ExtractLearned:
         return ExtractLearned(
             scratch=scratch,
             targets=targets,
@@ -70,7 +70,6 @@ class LearnedFinder:
             max_features=self.max_features,
             device=self.device,
             quarter_turns=self.quarter_turns,
-            upright=upright or {},
         )
 
 

