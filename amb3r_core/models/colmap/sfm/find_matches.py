@@ -24,13 +24,21 @@ from amb3r_core.models.colmap.sfm.matching import (
     match_pairs,
     putative_matches,
 )
-from amb3r_core.models.colmap.sfm.pairing import LEARNED_LIMITS, choose_pairs
+from amb3r_core.models.colmap.sfm.pairing import ADDED_LIMITS, LEARNED_LIMITS, PairLimits, choose_pairs
 from amb3r_core.models.colmap.sfm.trials import Matched
 from amb3r_core.progress import Monitor
 
 PIXELS = "pixels"
 ENOUGH_MATCHES = 100
 """A pair with so many verified matches of SIFT has nothing to gain from learned ones."""
+
+LEARNED_FEATURES = 1024
+"""Learned keypoints of a photo where they stand alone."""
+
+FEW_PHOTOS = 6
+ADDED_FEATURES = 1024
+ADDED_FEATURES_OF_MANY = 512
+"""Of more than `FEW_PHOTOS`, where they are added: a third of the time, and hard pairs still verify."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,22 +85,23 @@ def match_sift(task: MatchTask) -> Matched:
 
 def match_learned_alone(task: MatchTask, kind: LearnedKind) -> Matched:
     """Learned features and the pairs they verify. Raises `DependencyError` or `WeightsError`."""
-    found = _Learned.of(task, kind)
+    found = _Learned.of(task, kind, LEARNED_FEATURES)
     cameras = colmap_cameras(task.frames, found.features)
 
     def match(pairs: Sequence[Pair], turned: Mapping[int, Path], name: str) -> list[VerifiedPair]:
         folder = task.scratch / f"{task.name}{kind}-{name}"
         return match_pairs(found.features, cameras, pairs, task.config, folder, task.monitor, matcher=found.matcher(turned))
 
-    return Matched(found.features, cameras, found.verified(match, found.chosen()))
+    return Matched(found.features, cameras, found.verified(match, found.chosen(LEARNED_LIMITS)))
 
 
 def add_learned(task: MatchTask, matched: Matched, kind: LearnedKind) -> Matched:
     """What SIFT found, with learned keypoints after SIFT's in each photo, and pairs that both kinds verify together.
 
-    Pairs that SIFT alone verified well stay as they are. Raises `DependencyError` or `WeightsError`.
+    Pairs that SIFT alone verified well, and those of photos that are not alike, stay as they are. Raises `DependencyError` or
+    `WeightsError`.
     """
-    found = _Learned.of(task, kind)
+    found = _Learned.of(task, kind, ADDED_FEATURES if len(task.frames) <= FEW_PHOTOS else ADDED_FEATURES_OF_MANY)
     features = combined(matched.features, found.features)
     names = [path.stem for path in task.paths(task.sift)]
     sift = _Remembering(NearestDescriptors(matched.features, task.config), names, task.memory)
@@ -108,10 +117,10 @@ def add_learned(task: MatchTask, matched: Matched, kind: LearnedKind) -> Matched
         folder = task.scratch / f"{task.name}sift-{kind}-{name}"
         return match_pairs(features, matched.cameras, pairs, task.config, folder, task.monitor, matcher=matcher)
 
-    known = {(pair.first, pair.second): pair for pair in matched.pairs}
-    good = {both: pair for both, pair in known.items() if len(pair.matches) >= ENOUGH_MATCHES}
-    chosen = sorted({*found.chosen(), *known} - set(good))
-    return Matched(features, matched.cameras, found.verified(match, chosen, list(good.values())))
+    alike = set(found.chosen(ADDED_LIMITS))
+    kept = [pair for pair in matched.pairs if len(pair.matches) >= ENOUGH_MATCHES or (pair.first, pair.second) not in alike]
+    chosen = sorted(alike - {(pair.first, pair.second) for pair in kept})
+    return Matched(features, matched.cameras, found.verified(match, chosen, kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +145,15 @@ class _Learned:
     features: list[Features]
 
     @classmethod
-    def of(cls, task: MatchTask, kind: LearnedKind) -> Self:
+    def of(cls, task: MatchTask, kind: LearnedKind, max_features: int) -> Self:
         """Finds them. Raises `DependencyError` or `WeightsError`."""
         check_learned(kind)
-        finder = LearnedFinder(kind=kind, max_side_px=task.sift.max_side_px, device=task.device)
+        finder = LearnedFinder(kind, max_features, max_side_px=task.sift.max_side_px, device=task.device)
         paths = task.paths(finder)
         return cls(task=task, finder=finder, paths=paths, features=_find(task, task.frames, paths, finder))
 
-    def chosen(self) -> list[Pair]:
-        return choose_pairs(self.features, is_ordered=self.task.is_ordered, limits=LEARNED_LIMITS)
+    def chosen(self, limits: PairLimits) -> list[Pair]:
+        return choose_pairs(self.features, is_ordered=self.task.is_ordered, limits=limits)
 
     def matcher(self, turned: Mapping[int, Path]) -> Matcher:
         """Of all photos, some of them turned."""

@@ -39,6 +39,9 @@ class PairLimits:
 LEARNED_LIMITS = PairLimits(exhaustive=MAX_EXHAUSTIVE_VIDEO, similar=12)
 """A learned pair takes ten times as long as one of SIFT."""
 
+ADDED_LIMITS = PairLimits(exhaustive=6, similar=5)
+"""Where learned pairs are added to those of SIFT, which has found the easy ones."""
+
 
 def choose_pairs(features: Sequence[Features], *, is_ordered: bool, limits: PairLimits | None = None) -> list[Pair]:
     """Sorted pairs (first < second) worth matching.

@@ -30,17 +30,17 @@ PICTURES_AT_A_TIME = 8
 """On an accelerator; on a processor one, which takes no more time there and the least memory."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LearnedFinder:
     """Finds keypoints with a network."""
 
     kind: LearnedKind
+    max_features: int
+    """So many of the best are kept; matching time grows with the square."""
     max_side_px: int = 1600
     """Longer side of the working size, to which the keypoints are scaled: that of the SIFT features beside them."""
     network_side_px: int = 1024
     """Photos are shrunk to this longer side for the network."""
-    max_features: int = 1024
-    """So many of the best are kept; matching time grows with the square."""
     device: str = "cpu"
     quarter_turns: int = 0
     """Keypoints of the upright photo are described on the photo turned so often, counter-clockwise."""
