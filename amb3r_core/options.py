@@ -9,6 +9,8 @@ from amb3r_core.errors import InputError, OptionError
 
 PipelineName = Literal["auto", "one-shot", "vo", "sfm"]
 PosesBy = Literal["name", "order"]
+FeatureChoice = Literal["auto", "sift", "aliked", "xfeat"]
+"""Keypoints for structure from motion: SIFT, or those of a network with its own matcher."""
 Keep = Literal["trusted", "most", "all"]
 """How much depth to use: what is nearly surely right, what is rather right, or every answer; see `amb3r_core.scene.trust`."""
 DEFAULT_KEEP: Keep = "trusted"
@@ -100,6 +102,9 @@ class ReconstructOptions:
     """Checkpoint to use instead of the imported one of that model."""
     commercial_ok: bool = False
     """Refuse weights whose licence does not allow commercial use."""
+    features: FeatureChoice = "auto"
+    """Keypoints that colmap matches: sift, or a network's (aliked with LightGlue, xfeat with LighterGlue; extra "features"),
+    which match photos from far apart and take longer. auto: sift."""
     long_side: int | None = None
     """Longer side of the depth maps in pixels; the model's own choice when not given."""
 
@@ -142,6 +147,9 @@ class ReconstructOptions:
         Raises `OptionError` for a number out of its range, and for options that say nothing without another.
         """
         self._check_ranges()
+        if self.features != "auto" and self.model not in ("auto", "colmap"):
+            message = f'`features="{self.features}"` is for the model colmap, but `model="{self.model}"`: leave one of them out'
+            raise OptionError(message, option="features")
         if self.poses is None and self.poses_in_metres:
             raise OptionError("`poses_in_metres=True` speaks of known poses, but there are none: add `poses`", option="poses")
         return replace(

@@ -20,6 +20,11 @@ def uint8_array(tensor: Tensor) -> NDArray[np.uint8]:
     return np.asarray(tensor.detach().cpu().byte().numpy(), dtype=np.uint8)  # pyright: ignore[reportUnknownMemberType]
 
 
+def uint32_array(tensor: Tensor) -> NDArray[np.uint32]:
+    """Whole numbers as a uint32 array on the CPU."""
+    return np.asarray(tensor.detach().cpu().numpy(), dtype=np.uint32)  # pyright: ignore[reportUnknownMemberType]
+
+
 def ints(tensor: Tensor) -> list[int]:
     """The whole numbers of a tensor (N,)."""
     return [int(tensor[index]) for index in range(tensor.shape[0])]

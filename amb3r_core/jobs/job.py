@@ -198,5 +198,6 @@ def model_options(options: ReconstructOptions, work: Path) -> "ModelOptions":
         commercial_ok=options.commercial_ok,
         long_side_px=options.long_side,
         seed=options.seed,
+        features=options.features,
         scratch=work / "model",
     )

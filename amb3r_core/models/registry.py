@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amb3r_core.errors import InputError, WeightsError
 from amb3r_core.models.api import ReconstructionModel
-from amb3r_core.options import DtypeName
+from amb3r_core.options import DtypeName, FeatureChoice
 from amb3r_core.progress import Monitor
 
 
@@ -27,6 +27,8 @@ class ModelOptions:
     long_side_px: int | None
     seed: int
     scratch: Path
+    features: FeatureChoice = "auto"
+    """Which keypoints structure from motion matches; other models look for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

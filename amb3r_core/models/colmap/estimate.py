@@ -18,6 +18,8 @@ DENSE_S = 1.4
 NEIGHBOURS_IN_ORDER = 10.0
 """Pairs per photo in ordered sets; unordered ones are matched each with each up to `ALL_PAIRS`."""
 ALL_PAIRS = 60
+ALL_FRAMES = 20
+"""Ordered ones are matched each with each up to here."""
 BASE_BYTES = 0.9e9
 BYTES_PER_VIEW_UNIT = 20e6
 
@@ -26,7 +28,7 @@ def estimate_colmap(sizes: Sequence[tuple[int, int]], long_side_px: int, is_orde
     """Seconds and bytes for photos of these (width, height), from figures measured on two cores with 3 to 125 photos."""
     n_photos = len(sizes)
     each_with_each = n_photos * (n_photos - 1) / 2.0
-    n_pairs = min(each_with_each, NEIGHBOURS_IN_ORDER * n_photos) if is_ordered and n_photos > ALL_PAIRS else each_with_each
+    n_pairs = min(each_with_each, NEIGHBOURS_IN_ORDER * n_photos) if is_ordered and n_photos > ALL_FRAMES else each_with_each
     n_pairs = min(n_pairs, ALL_PAIRS / 2.0 * n_photos)
     seconds = PAIR_S * n_pairs + MAPPING_S * n_photos
     memory = BASE_BYTES

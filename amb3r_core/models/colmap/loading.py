@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from amb3r_core.errors import DependencyError, WeightsError
 from amb3r_core.models.colmap.estimate import estimate_colmap
 from amb3r_core.models.registry import Estimate, ModelOptions
 from amb3r_core.optional import require
@@ -18,12 +19,25 @@ def load(options: ModelOptions, monitor: Monitor) -> "ColmapModel":
     from amb3r_core.models.colmap.model import ColmapConfig, ColmapModel
 
     default = ColmapConfig()
-    config = ColmapConfig(long_side_px=options.long_side_px or default.long_side_px, seed=options.seed, device=options.device)
+    config = ColmapConfig(
+        long_side_px=options.long_side_px or default.long_side_px,
+        seed=options.seed,
+        device=options.device,
+        features=options.features,
+    )
     return ColmapModel(config, options.scratch)
 
 
 def missing(options: ModelOptions) -> str | None:
-    """None: this model can always run."""
+    """What the features lack that were asked for; without them this model can always run."""
+    if options.features in ("auto", "sift"):
+        return None
+    from amb3r_core.models.colmap.sfm.learned.weights import check_learned
+
+    try:
+        check_learned(options.features)
+    except (DependencyError, WeightsError) as error:
+        return str(error)
     return None
 
 

@@ -13,10 +13,12 @@ from amb3r_core.compute.lens import undistort, undistort_mask
 from amb3r_core.inputs.images import natural_key
 from amb3r_core.models.api import ImageBatch, InputSpec, Prediction
 from amb3r_core.models.colmap.prediction_cache import keep_prediction, load_prediction
+from amb3r_core.models.colmap.sfm.learned.weights import weights_info
 from amb3r_core.models.colmap.sfm.run import FEATURES, SharedWork, SparseConfig, reconstruct_sparse
 from amb3r_core.models.colmap.sfm.sparse import SparseModel, SparseView
 from amb3r_core.models.colmap.stereo.dense import StereoConfig, densify
 from amb3r_core.models.colmap.stereo.neighbours import SparseScene
+from amb3r_core.options import FeatureChoice
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import Camera
@@ -24,6 +26,7 @@ from amb3r_core.scene.conventions import invert
 from amb3r_core.scene.reconstruction import WeightsInfo
 
 DEFAULT_LONG_SIDE_PX = 640
+FEATURES_USED = "sfm_features"
 RELATIVE_MEDIAN_DEPTH = 1.0
 """Without known poses the unit is arbitrary; it is chosen so that the sparse points' median depth is this."""
 
@@ -37,7 +40,9 @@ class ColmapConfig:
     seed: int = 0
     """The same input and seed give the same bytes."""
     device: str = "cpu"
-    """Where the depth is computed."""
+    """Where the depth is computed, and networks find features."""
+    features: FeatureChoice = "auto"
+    """Which keypoints are matched."""
 
 
 class ColmapModel:
@@ -47,12 +52,14 @@ class ColmapModel:
     """
 
     name = "colmap"
-    weights: WeightsInfo | None = None
+    weights: WeightsInfo | None
+    """Of the networks that found features; None as long as none was needed."""
 
     def __init__(self, config: ColmapConfig, scratch: Path) -> None:
         self._config = config
         self._scratch = scratch
         self._shared = SharedWork(scratch / FEATURES)
+        self.weights = weights_info(config.features)
 
     @property
     def input_spec(self) -> InputSpec:
@@ -71,10 +78,13 @@ class ColmapModel:
         if prediction is None:
             prediction = self._solve(views, folder, monitor)
             keep_prediction(folder, prediction)
+        self.weights = self.weights or weights_info(str(prediction.details.get(FEATURES_USED, "")))
         return prediction if is_in_order else _reordered(prediction, order, keeps_world=_has_poses(batch))
 
     def _solve(self, batch: ImageBatch, scratch: Path, monitor: Monitor) -> Prediction:
-        sfm = SparseConfig(is_ordered=batch.is_ordered, seed=self._config.seed)
+        sfm = SparseConfig(
+            is_ordered=batch.is_ordered, seed=self._config.seed, features=self._config.features, device=self._config.device
+        )
         sparse = reconstruct_sparse(batch.frames, config=sfm, scratch=scratch, shared=self._shared, monitor=monitor)
         placed = [index for index, view in enumerate(sparse.views) if view.is_registered]
         to_world = np.eye(4) if _has_poses(batch) else invert(_pose(sparse.views[placed[0]]))
@@ -166,7 +176,7 @@ def _prediction(
         registered=registered,
         reasons=tuple(view.reason for view in sparse.views),
         lenses=tuple(view.camera.lens for view in sparse.views),
-        notes=sparse.notes,
+        notes=(*sparse.notes, *_feature_notes(sparse.features)),
         details=_details(sparse),
         weight_is_probability=True,
     )
@@ -198,8 +208,14 @@ def _grid_camera(batch: ImageBatch, sparse: SparseModel, index: int) -> Camera:
     return sparse.views[index].camera.mapped(batch.letterboxes[index], width, height)
 
 
+def _feature_notes(features: str) -> tuple[str, ...]:
+    info = weights_info(features)
+    return () if info is None else (f"matched with {info.name} ({info.licence}){' beside SIFT' if '+' in features else ''}",)
+
+
 def _details(sparse: SparseModel) -> dict[str, object]:
     return {
+        FEATURES_USED: sparse.features,
         "sfm_chosen": sparse.chosen,
         "sfm_attempts": [asdict(attempt) for attempt in sparse.attempts],
         "sparse_points": len(sparse.points),

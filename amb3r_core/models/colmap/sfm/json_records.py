@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -36,6 +36,8 @@ def from_json(kind: type[T], value: object) -> T:
 def _read(hint: Any, value: Any) -> Any:
     """The value that a type hint calls for: a dataclass, path, enum, float64 array, mapping or plain JSON value, or None."""
     kind, arguments = get_origin(hint) or hint, get_args(hint)
+    if get_origin(hint) is Literal:
+        return value
     if kind in (UnionType, Union):
         (wanted,) = (argument for argument in arguments if argument is not NoneType)
         return None if value is None else _read(wanted, value)

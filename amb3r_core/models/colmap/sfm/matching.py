@@ -4,11 +4,12 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from math import lgamma, log
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pycolmap
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from amb3r_core.models.colmap.sfm.features import Features
+from amb3r_core.models.colmap.sfm.features import Descriptors, Features
 from amb3r_core.progress import Monitor, Progress
 from amb3r_core.storage.atomic import written_whole
 
@@ -37,6 +38,7 @@ HOMOGRAPHY_KINDS = (
 EPIPOLAR_KINDS = (pycolmap.TwoViewGeometryConfiguration.CALIBRATED, pycolmap.TwoViewGeometryConfiguration.UNCALIBRATED)
 
 Matches = NDArray[np.uint32]
+Pair = tuple[int, int]
 Float64 = NDArray[np.float64]
 
 
@@ -102,67 +104,99 @@ class PairMemory:
             self._matches.pop(next(iter(self._matches)))
 
 
+class Matcher(Protocol):
+    """Says which features of two photos look the same. It knows the photos' features."""
+
+    def match(self, pairs: Sequence[Pair], poll: Callable[[], None]) -> Iterator[Matches]:
+        """The matches (K, 2) of each pair, in the order given. `poll` is called while it works, and may raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NearestDescriptors:
+    """SIFT's matcher: mutual nearest neighbours. The number of threads does not change the result: products are exact."""
+
+    features: Sequence[Features]
+    config: MatchConfig
+
+    def match(self, pairs: Sequence[Pair], poll: Callable[[], None]) -> Iterator[Matches]:
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
+            tasks = [pool.submit(self._match, pair) for pair in pairs]
+            for task in tasks:
+                poll()
+                yield task.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _match(self, pair: Pair) -> Matches:
+        first, second = (self.features[index].descriptors for index in pair)
+        return match_descriptors(first, second, self.config)
+
+
 def match_pairs(
     features: Sequence[Features],
     cameras: Sequence[pycolmap.Camera],
-    pairs: Sequence[tuple[int, int]],
+    pairs: Sequence[Pair],
     config: MatchConfig,
     folder: Path,
     monitor: Monitor,
     *,
+    matcher: Matcher | None = None,
     names: Sequence[str] = (),
     memory: PairMemory | None = None,
 ) -> list[VerifiedPair]:
     """The pairs that pass verification, in the order given. Finished blocks are kept in `folder` and read back.
 
-    names: of the photos in `memory`, which spares the search through the descriptors of pairs it knows. The order of work and
-    the number of threads do not change the result: products of descriptors are exact and each pair draws from a random state of
-    its own.
+    matcher: of these features; None: that of SIFT. names: of the photos in `memory`, which spares the search for matches of
+    pairs it knows. The order of work and the number of threads do not change the result: each pair draws from a random state
+    of its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    matcher = matcher or NearestDescriptors(features, config)
     verified: list[VerifiedPair] = []
+    done = 0
+
+    def poll() -> None:
+        monitor(Progress(stage=STAGE, done=done, total=len(pairs)))
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(pairs), PAIRS_PER_FILE):
-            monitor(Progress(stage=STAGE, done=start, total=len(pairs)))
             block = pairs[start : start + PAIRS_PER_FILE]
             path = folder / f"{start:07d}.npz"
+            done = start
+            poll()
             if not path.exists():
-                known = [memory.find(names[first], names[second]) if memory else None for first, second in block]
-                tasks = [
-                    pool.submit(_match, features, cameras, pair, config, matches)
-                    for pair, matches in zip(block, known, strict=True)
-                ]
-                found: list[VerifiedPair] = []
-                for done, ((first, second), task) in enumerate(zip(block, tasks, strict=True)):
-                    monitor(Progress(stage=STAGE, done=start + done, total=len(pairs)))
-                    matches, pair = task.result()
-                    if memory:
-                        memory.keep(names[first], names[second], matches)
-                    if pair is not None:
-                        found.append(pair)
+                tasks: list[Future[VerifiedPair | None]] = []
+                for pair, matches in zip(block, putative_matches(matcher, block, names, memory, poll), strict=True):
+                    tasks.append(pool.submit(verify_matches, features, cameras, pair, matches, config))
+                    done += 1
+                found = [pair for task in tasks if (pair := task.result()) is not None]
                 _write(path, block, found)
             verified += _read(path, block)
     monitor(Progress(stage=STAGE, done=len(pairs), total=len(pairs), message=f"{len(verified)} pairs verified"))
     return verified
 
 
-def _match(
-    features: Sequence[Features],
-    cameras: Sequence[pycolmap.Camera],
-    pair: tuple[int, int],
-    config: MatchConfig,
-    known: Matches | None,
-) -> tuple[Matches, VerifiedPair | None]:
-    """The pair's matches by descriptor, and the pair with those that pass verification."""
-    first, second = pair
-    matches = match_descriptors(features[first].descriptors, features[second].descriptors, config) if known is None else known
-    return matches, verify_matches(features, cameras, pair, matches, config)
+def putative_matches(
+    matcher: Matcher, pairs: Sequence[Pair], names: Sequence[str], memory: PairMemory | None, poll: Callable[[], None]
+) -> Iterator[Matches]:
+    """The matches of each pair before verification, in the order given: from memory where they are known."""
+    known = {pair: memory.find(names[pair[0]], names[pair[1]]) if memory else None for pair in pairs}
+    found = matcher.match([pair for pair in pairs if known[pair] is None], poll)
+    for pair in pairs:
+        matches = known[pair]
+        if matches is None:
+            matches = next(found)
+            if memory:
+                memory.keep(names[pair[0]], names[pair[1]], matches)
+        yield matches
 
 
 def verify_matches(
     features: Sequence[Features],
     cameras: Sequence[pycolmap.Camera],
-    pair: tuple[int, int],
+    pair: Pair,
     matches: Matches,
     config: MatchConfig,
 ) -> VerifiedPair | None:
@@ -183,7 +217,7 @@ def verify_matches(
     return _verify(pair, matches, pixels, cameras, geometry, config)
 
 
-def match_descriptors(first: NDArray[np.uint8], second: NDArray[np.uint8], config: MatchConfig) -> Matches:
+def match_descriptors(first: Descriptors, second: Descriptors, config: MatchConfig) -> Matches:
     """Mutual nearest neighbours (K, 2) among descriptors (K1, 128) and (K2, 128) that pass the ratio test both ways."""
     if min(len(first), len(second)) < 2:
         return np.zeros((0, 2), np.uint32)
@@ -223,7 +257,7 @@ def log10_false_alarms(n_inliers: int, n_matches: int, chance: Chance) -> float:
     return log_false_alarms / log(10.0)
 
 
-def _least_significant(n_matches: int, cameras: Sequence[pycolmap.Camera], pair: tuple[int, int], config: MatchConfig) -> int:
+def _least_significant(n_matches: int, cameras: Sequence[pycolmap.Camera], pair: Pair, config: MatchConfig) -> int:
     """The fewest inliers of an epipolar geometry that chance does not explain; RANSAC need not look for fewer."""
     chance = _epipolar_chance(cameras[pair[0]], cameras[pair[1]], config)
     counts = range(min(config.min_inliers, n_matches), n_matches)
@@ -255,7 +289,7 @@ def _passes_ratio(top_products: Tensor, config: MatchConfig) -> Tensor:
 
 
 def _verify(
-    pair: tuple[int, int],
+    pair: Pair,
     matches: Matches,
     pixels: list[Float64],
     cameras: Sequence[pycolmap.Camera],
@@ -320,7 +354,7 @@ def _log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
 
-def _write(path: Path, block: Sequence[tuple[int, int]], found: list[VerifiedPair]) -> None:
+def _write(path: Path, block: Sequence[Pair], found: list[VerifiedPair]) -> None:
     arrays: dict[str, NDArray[np.generic]] = {"pairs": np.array(block, np.int64)}
     for pair in found:
         key = f"{pair.first}-{pair.second}"
@@ -331,7 +365,7 @@ def _write(path: Path, block: Sequence[tuple[int, int]], found: list[VerifiedPai
         np.savez(partial, allow_pickle=False, **arrays)
 
 
-def _read(path: Path, block: Sequence[tuple[int, int]]) -> list[VerifiedPair]:
+def _read(path: Path, block: Sequence[Pair]) -> list[VerifiedPair]:
     with np.load(path) as stored:
         if stored["pairs"].tolist() != [list(pair) for pair in block]:
             raise ValueError(f"{path} holds other pairs than asked for: the scratch folder belongs to another input")

@@ -1,16 +1,21 @@
 """Which photos to match: all pairs of a small set, neighbours in time of a video, and the most alike of a large set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amb3r_core.models.colmap.sfm.features import Features
+from amb3r_core.models.colmap.sfm.matching import Pair
 
 Float32 = NDArray[np.float32]
 
 MAX_EXHAUSTIVE = 60
-"""Up to here all pairs are matched: 1770 of them."""
+"""Up to here all pairs of unordered photos are matched: 1770 of them."""
+
+MAX_EXHAUSTIVE_VIDEO = 20
+"""Up to here all pairs of a video's frames are matched: 190 of them, no more than its order would choose."""
 
 VIDEO_OVERLAP = 10
 VIDEO_LOOPS = 3
@@ -20,28 +25,55 @@ WORD_ITERATIONS = 8
 SAMPLES_FOR_WORDS = 20000
 MAX_DESCRIPTORS = 1500
 
-Pair = tuple[int, int]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairLimits:
+    """How many pairs are worth their time."""
+
+    exhaustive: int = MAX_EXHAUSTIVE
+    """Up to so many unordered photos all pairs are matched."""
+    similar: int = SIMILAR_PHOTOS
+    """Beyond, so many of the photos most alike to each."""
 
 
-def choose_pairs(features: Sequence[Features], *, is_ordered: bool) -> list[Pair]:
+LEARNED_LIMITS = PairLimits(exhaustive=MAX_EXHAUSTIVE_VIDEO, similar=12)
+"""A learned pair takes ten times as long as one of SIFT."""
+
+ADDED_LIMITS = PairLimits(exhaustive=6, similar=5)
+"""Where learned pairs are added to those of SIFT, which has found the easy ones."""
+
+
+def choose_pairs(features: Sequence[Features], *, is_ordered: bool, limits: PairLimits | None = None) -> list[Pair]:
     """Sorted pairs (first < second) worth matching.
 
     A video gets its `VIDEO_OVERLAP` next frames, those at distances of powers of two, and for each frame the few most alike
-    elsewhere, which closes loops. A large unordered set gets the `SIMILAR_PHOTOS` most alike of each photo.
+    elsewhere, which closes loops. A large unordered set gets the most alike of each photo. Of small sets all pairs are matched.
+
+    limits: None: those of SIFT.
     """
-    n_photos = len(features)
-    if n_photos <= MAX_EXHAUSTIVE:
+    n_photos, limits = len(features), limits or PairLimits()
+    if n_photos <= (MAX_EXHAUSTIVE_VIDEO if is_ordered else limits.exhaustive):
         return [(first, second) for first in range(n_photos) for second in range(first + 1, n_photos)]
     chosen = set(_in_time(n_photos) if is_ordered else [])
-    similarity = _similarity(features)
-    np.fill_diagonal(similarity, -np.inf)
+    alike = similarity(features)
+    np.fill_diagonal(alike, -np.inf)
     for first, second in chosen:
-        similarity[first, second] = similarity[second, first] = -np.inf
-    count = VIDEO_LOOPS if is_ordered else SIMILAR_PHOTOS
-    for photo, row in enumerate(similarity):
+        alike[first, second] = alike[second, first] = -np.inf
+    count = VIDEO_LOOPS if is_ordered else limits.similar
+    for photo, row in enumerate(alike):
         likely = np.argsort(-row, kind="stable")[:count]
         chosen |= {(min(photo, int(other)), max(photo, int(other))) for other in likely if np.isfinite(row[other])}
     return sorted(chosen)
+
+
+def groups_of(n_photos: int, pairs: Iterable[Pair]) -> list[list[int]]:
+    """The photos in groups that the pairs connect, the largest group first."""
+    group = list(range(n_photos))
+    for first, second in pairs:
+        kept, joined = sorted((group[first], group[second]))
+        group = [kept if number == joined else number for number in group]
+    members = [[photo for photo in range(n_photos) if group[photo] == number] for number in sorted(set(group))]
+    return sorted(members, key=len, reverse=True)
 
 
 def _in_time(n_photos: int) -> list[Pair]:
@@ -49,7 +81,7 @@ def _in_time(n_photos: int) -> list[Pair]:
     return [(first, first + step) for first in range(n_photos) for step in sorted(steps) if first + step < n_photos]
 
 
-def _similarity(features: Sequence[Features]) -> Float32:
+def similarity(features: Sequence[Features]) -> Float32:
     """Cosine similarity (N, N) of one vector per photo: VLAD, after Jegou et al. 2010, with their power normalisation."""
     described = [_largest_features(found) for found in features]
     words = _words(described)
@@ -67,7 +99,7 @@ def _words(described: Sequence[Float32]) -> Float32:
     everything = np.concatenate(described)
     sample = everything[:: max(1, len(everything) // SAMPLES_FOR_WORDS)]
     if len(sample) == 0:
-        return np.zeros((1, 128), np.float32)
+        return np.zeros((1, everything.shape[1]), np.float32)
     words = sample[:: max(1, len(sample) // N_WORDS)][:N_WORDS].copy()
     for _ in range(WORD_ITERATIONS):
         nearest = _nearest(sample, words)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,35 @@ class ExtractFeatures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractLearned:
+    """Find keypoints of some photos with a network, or describe those it found before on the turned photos."""
+
+    scratch: Path
+    targets: Mapping[str, Path]
+    """The file to write for each NAME whose `NAME.rgb.npy`, and `NAME.mask.npy` if it is masked, the scratch folder holds."""
+    kind: Literal["aliked", "xfeat"]
+    max_features: int
+    device: str
+    quarter_turns: int = 0
+    """So often each photo is turned first, counter-clockwise."""
+    upright: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Of turned photos, the features of the upright ones by NAME, whose keypoints are described."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchLearned:
+    """Match the features of some pairs of photos with a network."""
+
+    kind: Literal["aliked", "xfeat"]
+    device: str
+    files: Mapping[str, Path]
+    """The features of each photo by NAME."""
+    pairs: Mapping[str, str]
+    """The names of both photos, with a space between them, by the pair's name in the target."""
+    target: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunAttempt:
     """Make one attempt's model, and store it with its score in the folder."""
 
@@ -78,7 +108,10 @@ class FinishModel:
     """The poses the model has stay exactly as they are."""
 
 
-Request = ExtractFeatures | RunAttempt | FinishModel
+Request = ExtractFeatures | ExtractLearned | MatchLearned | RunAttempt | FinishModel
+
+
+KINDS: tuple[type[Request], ...] = (ExtractFeatures, ExtractLearned, MatchLearned, RunAttempt, FinishModel)
 
 
 def request_text(request: Request) -> str:
@@ -89,5 +122,5 @@ def request_text(request: Request) -> str:
 def read_request(text: str) -> Request:
     """The request of `request_text`."""
     name, document = json.loads(text)
-    (kind,) = (kind for kind in (ExtractFeatures, RunAttempt, FinishModel) if kind.__name__ == name)
+    (kind,) = (kind for kind in KINDS if kind.__name__ == name)
     return from_json(kind, document)

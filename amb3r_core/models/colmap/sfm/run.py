@@ -10,12 +10,12 @@ import pycolmap
 from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm import attempts
-from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
-from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features, feature_path, find_features
+from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features
+from amb3r_core.models.colmap.sfm.find_matches import MatchTask, match_learned_alone, match_sift
 from amb3r_core.models.colmap.sfm.lenses import lens_note, prior_notes, without_priors
 from amb3r_core.models.colmap.sfm.mapping import Float64
-from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair, match_pairs
-from amb3r_core.models.colmap.sfm.pairing import choose_pairs
+from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair
+from amb3r_core.models.colmap.sfm.pairing import groups_of
 from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper
 from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
 from amb3r_core.models.colmap.sfm.solve import CHOSEN, model_path
@@ -33,6 +33,7 @@ from amb3r_core.models.colmap.sfm.trials import (
     untold_waves,
     with_more_lenses,
 )
+from amb3r_core.options import FeatureChoice
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.conventions import invert
 
@@ -54,6 +55,10 @@ class SparseConfig:
     max_features: int | None = None
     """Features per photo; None: as many as `default_max_features` says."""
     match: MatchConfig = field(default_factory=MatchConfig)
+    features: FeatureChoice = "auto"
+    """Which features are found; auto: those of SIFT."""
+    device: str = "cpu"
+    """Where networks find and match features."""
 
     def feature_config(self, n_photos: int) -> FeatureConfig:
         """Fewer features for more photos, so that matching time grows with the pairs and not faster."""
@@ -119,7 +124,7 @@ def _result(frames: Sequence[Frame], trial: Trial, effort: Effort) -> SparseMode
     sparse = to_sparse(model, frames, matched.features, matched.pairs, matched.cameras, final, effort.scores)
     focals = focal_lengths_of(model, frames)
     notes = prior_notes(frames, focals) + ((lens_note(focals, trial.lens_of),) if trial.lens_of else ())
-    return replace(sparse, notes=notes)
+    return replace(sparse, notes=notes, features=matched.features[0].kind)
 
 
 def _trial(
@@ -142,30 +147,25 @@ def _trial(
 def _matched(
     frames: Sequence[Frame], config: SparseConfig, scratch: Path, shared: SharedWork, monitor: Monitor, name: str
 ) -> Matched:
-    wanted = config.feature_config(len(frames))
-    paths = [feature_path(shared.features, frame, wanted) for frame in frames]
-    features = find_features(frames, paths, wanted, scratch / "pixels", config.n_processes, monitor)
-    cameras = colmap_cameras(frames, features)
-    pairs = match_pairs(
-        features,
-        cameras,
-        choose_pairs(features, is_ordered=config.is_ordered),
-        config.match,
-        scratch / f"{name}matches",
-        monitor,
-        names=[path.stem for path in paths],
+    task = MatchTask(
+        frames=frames,
+        is_ordered=config.is_ordered,
+        config=config.match,
+        sift=config.feature_config(len(frames)),
+        n_processes=config.n_processes,
+        device=config.device,
+        scratch=scratch,
+        features=shared.features,
         memory=shared.matches,
+        monitor=monitor,
+        name=name,
     )
-    return Matched(features, cameras, pairs)
+    return match_sift(task) if config.features in ("auto", "sift") else match_learned_alone(task, config.features)
 
 
 def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:
     """How many photos the largest group holds that verified pairs connect."""
-    group = list(range(n_photos))
-    for pair in pairs:
-        kept, joined = sorted((group[pair.first], group[pair.second]))
-        group = [kept if number == joined else number for number in group]
-    return max(group.count(number) for number in set(group))
+    return len(groups_of(n_photos, ((pair.first, pair.second) for pair in pairs))[0])
 
 
 def _known_poses(frames: Sequence[Frame], pairs: Sequence[VerifiedPair]) -> dict[int, Float64]:

@@ -74,6 +74,8 @@ class SparseModel:
     """All of them."""
     notes: tuple[str, ...] = ()
     """What its owner should know of the lenses."""
+    features: str = "sift"
+    """Which features the model stands on; those of several kinds are joined by "+"."""
 
     def __post_init__(self) -> None:
         if self.points.ndim != 2 or self.points.shape[1] != 3 or self.track_lengths.shape != (len(self.points),):

@@ -6,7 +6,14 @@ import threading
 from pathlib import Path
 
 from amb3r_core.models.colmap.sfm.features import extract_features
-from amb3r_core.models.colmap.sfm.requests import ExtractFeatures, FinishModel, RunAttempt, read_request
+from amb3r_core.models.colmap.sfm.requests import (
+    ExtractFeatures,
+    ExtractLearned,
+    FinishModel,
+    MatchLearned,
+    RunAttempt,
+    read_request,
+)
 from amb3r_core.models.colmap.sfm.solve import finish_model, run_attempt
 
 ORPHAN_EXIT_CODE = 3
@@ -19,6 +26,14 @@ def main(request_path: str) -> None:
     match read_request(Path(request_path).read_text()):
         case ExtractFeatures() as request:
             extract_features(request)
+        case ExtractLearned() as request:
+            from amb3r_core.models.colmap.sfm.learned.extraction import extract_learned
+
+            extract_learned(request)
+        case MatchLearned() as request:
+            from amb3r_core.models.colmap.sfm.learned.matcher import match_learned
+
+            match_learned(request)
         case RunAttempt() as request:
             run_attempt(request)
         case FinishModel() as request:

@@ -14,7 +14,6 @@ from amb3r_core.models.colmap.sfm.features import (
     feature_path,
     find_features,
     read_features,
-    working_size,
 )
 from amb3r_core.models.colmap.sfm.requests import ExtractFeatures
 from amb3r_core.progress import Cancelled, Progress, silent
@@ -77,7 +76,7 @@ def test_the_largest_features_are_kept(tmp_path: Path):
 )
 def test_only_large_photos_are_shrunk(size: tuple[int, int], expected: tuple[int, int]):
     photo = Frame(name="p", decode=lambda: np.zeros((1, 1, 3), np.uint8), width=size[0], height=size[1])
-    assert working_size(photo, FeatureConfig(max_side_px=1600)) == expected
+    assert FeatureConfig(max_side_px=1600).working_size(photo) == expected
 
 
 @pytest.mark.slow

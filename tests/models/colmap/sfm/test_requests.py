@@ -11,8 +11,10 @@ from amb3r_core.models.colmap.sfm.json_records import from_json, to_json
 from amb3r_core.models.colmap.sfm.requests import (
     Attempt,
     ExtractFeatures,
+    ExtractLearned,
     FinishModel,
     Mapper,
+    MatchLearned,
     Request,
     RunAttempt,
     read_request,
@@ -24,6 +26,8 @@ ATTEMPT = Attempt(name="a", mapper=Mapper.GLOBAL, focal_ratio=0.1 + 0.2, holds_l
 FOLDER = Path("scratch") / "attempts"
 REQUESTS: list[Request] = [
     ExtractFeatures(scratch=FOLDER, targets={"000000": FOLDER / "f.npz"}, max_features=100),
+    ExtractLearned(scratch=FOLDER, targets={"0": FOLDER / "f.npz"}, kind="aliked", max_features=9, device="cpu", quarter_turns=3),
+    MatchLearned(kind="xfeat", device="cpu", files={"0": FOLDER / "f.npz"}, pairs={"0-1": "0 1"}, target=FOLDER / "m.npz"),
     RunAttempt(attempt=ATTEMPT, database=FOLDER / "d.db", folder=FOLDER, n_photos=4),
     FinishModel(winner="a", database=FOLDER / "d.db", folder=FOLDER, n_photos=4, seed=7, keep_poses=True),
 ]
