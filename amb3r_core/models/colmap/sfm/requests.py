@@ -78,7 +78,18 @@ class FinishModel:
     """The poses the model has stay exactly as they are."""
 
 
-Request = ExtractFeatures | RunAttempt | FinishModel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleVideo:
+    """Take the last steps of a video's model, and store it as the chosen one."""
+
+    start: str
+    """The name of the model to begin with."""
+    folder: Path
+    cam_from_world: Mapping[int, NDArray[np.float64]] = field(default_factory=dict[int, NDArray[np.float64]])
+    """Known poses (3, 4) by image id; those frames stay exactly where they are."""
+
+
+Request = ExtractFeatures | RunAttempt | FinishModel | SettleVideo
 
 
 def request_text(request: Request) -> str:
@@ -89,5 +100,5 @@ def request_text(request: Request) -> str:
 def read_request(text: str) -> Request:
     """The request of `request_text`."""
     name, document = json.loads(text)
-    (kind,) = (kind for kind in (ExtractFeatures, RunAttempt, FinishModel) if kind.__name__ == name)
+    (kind,) = (kind for kind in (ExtractFeatures, RunAttempt, FinishModel, SettleVideo) if kind.__name__ == name)
     return from_json(kind, document)
