@@ -7,6 +7,8 @@ started again with the same work folder it goes on. `--json FILE` appends one li
 """
 
 import argparse
+import json
+import os
 import resource
 import sys
 import tempfile
@@ -28,6 +30,7 @@ from amb3r_core.pipelines.vo.run import VisualOdometry, run_vo
 from amb3r_core.pipelines.vo.state import VoConfig
 from amb3r_core.progress import silent
 from amb3r_core.scene.evaluate import score_poses
+from amb3r_core.scene.reconstruction import Reconstruction
 from benchmarks.records import Results, add_json_option, recorded
 from tests.paths import SHARED
 from tests.pipelines.fake_model import FakeDescribingModel, FakeModel
@@ -163,19 +166,37 @@ def accuracy(results: Results) -> None:
 
 
 def real(scene: Path, pipeline: PipelineName, model: str, work: Path, results: Results) -> None:
-    """Pose accuracy of a pipeline with a real model; the wall seconds are those of this start alone."""
+    """Pose accuracy of a pipeline with a real model; wall and processor seconds are those of this start alone."""
     options = ReconstructOptions(model=model, pipeline=pipeline)
-    started = time.perf_counter()
+    started, cpu_before = time.perf_counter(), processor_seconds()
     with reconstructed(ReconstructionJob(groups=[[scene / "images"]], options=options, beside=work), silent) as result:
         pass
     seconds, score = time.perf_counter() - started, score_poses(result, scene)
+    cpu_s = (processor_seconds() - cpu_before) / max(result.n_views + len(result.unregistered), 1)
+    focal_error = focal_error_of(result, scene)
     kept = {"placed": result.n_views, "lost": len(result.unregistered), "auc30": score.auc30, "ate_relative": score.ate_relative}
+    kept |= {"processor_s_per_frame": cpu_s, "focal_error": focal_error, "keyframes": sum(v.is_keyframe for v in result.views)}
     results.append({"scene": scene.name, "pipeline": result.provenance.pipeline, "seconds": seconds, **kept})
-    print(f"{scene.name}, {model}: {seconds:.0f} s")
+    print(f"{scene.name}, {model}: {seconds:.0f} s, {cpu_s:.2f} processor seconds a frame, {kept['keyframes']} keyframes")
+    print(f"focal length {focal_error:+.1%}" if focal_error is not None else "no true focal length")
     print(*result.provenance.notes, sep="\n")
     print(score)
     for view in result.unregistered:
         print(f"{view.name}: {view.reason}")
+
+
+def processor_seconds() -> float:
+    """Of this process and of those it has started that have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def focal_error_of(result: Reconstruction, scene: Path) -> float | None:
+    """The median relative error of the focal lengths, with its sign; None where the truth is not known."""
+    truth = scene / "gt" / "intrinsics.json"
+    if not truth.is_file():
+        return None
+    return float(np.median([view.camera.fx for view in result.views])) / json.loads(truth.read_text())["fx"] - 1.0
 
 
 def main() -> None:

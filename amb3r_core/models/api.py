@@ -4,7 +4,7 @@ One scene, N views, no batch dimension. The first registered view is the world f
 (`RefinableModel`, `DescribesImages`), never for a class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -15,6 +15,7 @@ from torch import Tensor
 from amb3r_core.compute.arrays import float64_array
 from amb3r_core.inputs.images import Frame
 from amb3r_core.progress import Monitor, silent
+from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import Camera, Letterbox, PinholeCamera
 from amb3r_core.scene.lens import STRAIGHT, Lens
 from amb3r_core.scene.reconstruction import WeightsInfo
@@ -214,3 +215,69 @@ class DescribesImages(Protocol):
     def describe(self, batch: ImageBatch) -> Tensor:
         """One descriptor (N, C) float32 per image; close in cosine when the images overlap."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedFrame:
+    """What is known of one frame of a video."""
+
+    camera: Camera
+    """Of the original image, lens and all."""
+    cam_to_world: Float64 | None
+    """(4, 4), None where the frame is not placed."""
+    is_keyframe: bool = False
+    """Whether the frame can be given depth."""
+    reason: str = ""
+    """Why the frame is not placed, else empty."""
+    pose_trust: float | None = None
+    """The probability that the pose is right; None: not judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedVideo:
+    """The frames of a video that were looked at, in one world frame and one unit."""
+
+    frames: tuple[FollowedFrame, ...]
+    """In the order they came."""
+    on_known_poses: bool = False
+    """Whether world and unit are those of poses that came with the frames."""
+    max_delay: int = 0
+    """How many frames had come, at most, after one until it was placed."""
+    notes: tuple[str, ...] = ()
+    """What the user should know."""
+    details: Mapping[str, object] = field(default_factory=dict[str, object])
+    """JSON values for the provenance."""
+    scene_trust: float | None = None
+    """The probability that the camera path as a whole is right; None: not judged."""
+
+
+class Follower(Protocol):
+    """Follows one video: takes its frames in order, and knows where they are a little later."""
+
+    @property
+    def n_taken(self) -> int:
+        """Frames that were looked at."""
+        ...
+
+    def add(self, frame: Frame) -> None:
+        """Takes the next frame; frames may be placed some at a time."""
+        ...
+
+    def snapshot(self) -> FollowedVideo:
+        """The frames that were looked at so far, as they are now."""
+        ...
+
+    def finish(self) -> FollowedVideo:
+        """All frames, settled: no pose changes any more. Raises `RegistrationError` when none could be placed."""
+        ...
+
+    def densify(self, frames: Sequence[int], batch: ImageBatch) -> Prediction:
+        """Depth of these frames of the settled video, which have the batch's pixels and are seen together."""
+        ...
+
+
+@runtime_checkable
+class FollowsVideo(ReconstructionModel, Protocol):
+    """A model that places the frames of a video as they come, without depth, and gives keyframes depth at the end."""
+
+    def follow(self, *, monitor: Monitor = silent) -> Follower: ...

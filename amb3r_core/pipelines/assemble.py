@@ -6,8 +6,10 @@ from torch import Tensor
 
 from amb3r_core.compute.arrays import float32_array, float64_array, ints, uint8_array
 from amb3r_core.compute.lens import undistort
+from amb3r_core.inputs.images import Frame
 from amb3r_core.models.api import ImageBatch, Prediction
-from amb3r_core.scene.arrays import UInt8
+from amb3r_core.scene.arrays import Float64, UInt8
+from amb3r_core.scene.camera import Camera, Letterbox
 from amb3r_core.scene.gravity import levelled, up_of_cameras
 from amb3r_core.scene.reconstruction import Dense, Provenance, Reconstruction, Scale, UnregisteredView, View
 
@@ -31,19 +33,35 @@ def assemble(batch: ImageBatch, prediction: Prediction, *, provenance: Provenanc
     return levelled(reconstruction)[0]
 
 
-def _view(batch: ImageBatch, prediction: Prediction, index: int) -> View:
-    frame, letterbox, seen = batch.frames[index], batch.letterboxes[index], prediction.grid_camera(index)
+def placed_view(
+    frame: Frame,
+    letterbox: Letterbox,
+    camera: Camera,
+    cam_to_world: Float64,
+    *,
+    is_keyframe: bool = True,
+    pose_trust: float | None = None,
+) -> View:
+    """The view of a frame with this pose. camera: of the original image as it was found; a known one stays as it was given."""
     return View(
         name=frame.name,
         path=str(frame.path) if frame.path and frame.is_upright_file else None,
         mask_path=str(frame.mask_path) if frame.mask_path else None,
-        camera=frame.camera or seen.pinhole.unmapped(letterbox, frame.width, frame.height),
-        cam_to_world=float64_array(prediction.cam_to_world[index]),
+        camera=frame.camera or camera.pinhole,
+        cam_to_world=cam_to_world,
         letterbox=letterbox,
-        lens=seen.lens if frame.lens.is_straight else frame.lens,
+        lens=camera.lens if frame.lens.is_straight else frame.lens,
+        is_keyframe=is_keyframe,
         timestamp_s=frame.timestamp_s,
-        pose_trust=float(prediction.pose_trust[index]) if prediction.pose_trust else None,
+        pose_trust=pose_trust,
     )
+
+
+def _view(batch: ImageBatch, prediction: Prediction, index: int) -> View:
+    frame, letterbox, seen = batch.frames[index], batch.letterboxes[index], prediction.grid_camera(index)
+    camera = Camera(pinhole=seen.pinhole.unmapped(letterbox, frame.width, frame.height), lens=seen.lens)
+    trust = float(prediction.pose_trust[index]) if prediction.pose_trust else None
+    return placed_view(frame, letterbox, camera, float64_array(prediction.cam_to_world[index]), pose_trust=trust)
 
 
 def _dense(batch: ImageBatch, prediction: Prediction, chosen: Tensor) -> Dense:

@@ -4,18 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from amb3r_core.compute.arrays import uint8_array
-from amb3r_core.compute.lens import undistort
 from amb3r_core.errors import AlignmentError, RegistrationError
 from amb3r_core.models.api import ReconstructionModel
-from amb3r_core.pipelines.assemble import UNKNOWN_SCALE
+from amb3r_core.pipelines.assemble import UNKNOWN_SCALE, placed_view
 from amb3r_core.pipelines.mapping.alignment import weighted_median
+from amb3r_core.pipelines.mapping.dense_files import DenseFiles, straightened
 from amb3r_core.pipelines.mapping.scene_map import SceneMap
 from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.progress import Monitor, silent, track
-from amb3r_core.scene.arrays import Float64, UInt8
+from amb3r_core.scene.arrays import Float64
 from amb3r_core.scene.camera import Camera, PinholeCamera
 from amb3r_core.scene.confidence import confidence_of_weight
 from amb3r_core.scene.conventions import invert
@@ -149,55 +147,26 @@ def _view(
 ) -> View:
     """The view of a frame; a known camera and, where the scene lies on the known poses, a known pose come back unchanged."""
     frame, letterbox = store.frames[index], store.letterbox(index)
-    camera = frame.camera
-    if camera is None:
-        camera = _grid_camera(scene, store, index).unmapped(letterbox, frame.width, frame.height)
+    pinhole = _grid_camera(scene, store, index).unmapped(letterbox, frame.width, frame.height)
     pose = frame.cam_to_world if on_known_poses else None
     if pose is None:
         pose = similarity.apply_pose(scene.pose(index))
-    return View(
-        name=frame.name,
-        path=str(frame.path) if frame.path and frame.is_upright_file else None,
-        mask_path=str(frame.mask_path) if frame.mask_path else None,
-        camera=camera,
-        cam_to_world=pose,
-        letterbox=letterbox,
-        lens=scene.lens(index) if frame.lens.is_straight else frame.lens,
-        is_keyframe=index in keyframes,
-        timestamp_s=frame.timestamp_s,
-        pose_trust=scene.pose_trust(index),
-    )
+    camera = Camera(pinhole=pinhole, lens=scene.lens(index))
+    trust = scene.pose_trust(index)
+    return placed_view(frame, letterbox, camera, pose, is_keyframe=index in keyframes, pose_trust=trust)
 
 
 def _dense(scene: SceneMap, store: FrameStore, placed: Sequence[int], factor: float, monitor: Monitor) -> Dense:
-    """The maps in scene units, written view by view and mapped, so that they never sit in memory together."""
-    height, width = store.layout.grid
-    depth = store.folder.open("scene_depth.f32", (height, width), np.float32)
-    confidence = store.folder.open("scene_confidence.f32", (height, width), np.float32)
-    rgb = store.folder.open("scene_rgb.u8", (height, width, 3), np.uint8)
+    """The maps in scene units."""
+    files = DenseFiles(store.folder, store.layout.grid)
     for row, frame in enumerate(track(placed, monitor, stage="write scene", total=len(placed))):
         maps = scene.maps(frame)
         known = maps.depth > 0
-        depth.write(row, np.where(known, maps.depth * np.float32(factor), np.float32(0.0)))
-        confidence.write(row, np.where(known, confidence_of_weight(maps.weight), np.float32(1.0)))
-        rgb.write(row, _colors(scene, store, frame))
-    for file in (depth, confidence, rgb):
-        file.close()
-    return Dense(
-        depth=np.asarray(depth.mapped(len(placed)), dtype=np.float32),
-        confidence=np.asarray(confidence.mapped(len(placed)), dtype=np.float32),
-        rgb=np.asarray(rgb.mapped(len(placed)), dtype=np.uint8),
-        weight_is_probability=scene.weight_is_probability,
-    )
-
-
-def _colors(scene: SceneMap, store: FrameStore, frame: int) -> UInt8:
-    """The picture (H, W, 3), undistorted like the depth."""
-    rgb, camera = store.rgb(frame), Camera(pinhole=_grid_camera(scene, store, frame), lens=scene.lens(frame))
-    if camera.lens.is_straight:
-        return rgb
-    pixels = torch.as_tensor(rgb.copy()).permute(2, 0, 1).float()
-    return uint8_array(undistort(pixels, camera).round().permute(1, 2, 0))
+        depth = np.where(known, maps.depth * np.float32(factor), np.float32(0.0))
+        confidence = np.where(known, confidence_of_weight(maps.weight), np.float32(1.0))
+        camera = Camera(pinhole=_grid_camera(scene, store, frame), lens=scene.lens(frame))
+        files.write(row, depth, confidence, straightened(store.rgb(frame), camera))
+    return files.dense(len(placed), weight_is_probability=scene.weight_is_probability)
 
 
 def _grid_camera(scene: SceneMap, store: FrameStore, frame: int) -> PinholeCamera:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from amb3r_core.inputs.images import Frame, FrameList
-from amb3r_core.models.api import ReconstructionModel
+from amb3r_core.models.api import FollowsVideo, ReconstructionModel
 from amb3r_core.pipelines.mapping.arbitration import infer
 from amb3r_core.pipelines.mapping.keyframes import needs_resampling, resample
 from amb3r_core.pipelines.mapping.records import RecordFolder
@@ -22,6 +22,7 @@ from amb3r_core.pipelines.mapping.session import MapSession
 from amb3r_core.pipelines.mapping.store import FrameStore
 from amb3r_core.pipelines.mapping.windows import Window
 from amb3r_core.pipelines.one_shot import check_view_count
+from amb3r_core.pipelines.vo.follow import FollowSession
 from amb3r_core.pipelines.vo.state import VoConfig, VoState
 from amb3r_core.progress import Monitor, Progress, silent
 from amb3r_core.scene.geometry import pose_distance
@@ -30,19 +31,21 @@ from amb3r_core.scene.reconstruction import Reconstruction
 
 @dataclass(frozen=True)
 class VisualOdometry:
-    """How to run; `start` opens a session with a model."""
+    """How to run; `start` opens a session with a model. A model that follows videos itself has settings of its own."""
 
     config: VoConfig = field(default_factory=VoConfig)
 
     def start(
         self, model: ReconstructionModel, *, work: Path | None = None, n_frames: int = 0, monitor: Monitor = silent
-    ) -> "VoSession":
+    ) -> "VoSession | FollowSession":
         """A session that takes frames as they come.
 
         work: folder for dense maps and journal; a session started again with the same folder, model, settings and frames goes on
         where the first one stopped. None: a temporary folder, removed with the session and its scenes. n_frames: how many will
         come, 0 if unknown.
         """
+        if isinstance(model, FollowsVideo):
+            return FollowSession(model, work, n_frames, monitor)
         return VoSession(model, self.config.fitted(model.input_spec), work, n_frames, monitor)
 
 

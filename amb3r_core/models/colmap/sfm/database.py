@@ -30,7 +30,7 @@ def write_database(
         with pycolmap.Database.open(partial) as database, pycolmap.DatabaseTransaction(database):
             _write_cameras(database, cameras)
             for index, (name, camera, found) in enumerate(zip(names, cameras, features, strict=True)):
-                _write_photo(database, index + 1, f"{index:06d} {name}", camera, found)
+                _write_photo(database, index + 1, image_name(index, name), camera, found)
             for pair in pairs:
                 database.write_matches(pair.first + 1, pair.second + 1, pair.matches)
                 database.write_two_view_geometry(pair.first + 1, pair.second + 1, pair.to_colmap())
@@ -54,6 +54,11 @@ def _check_space(path: Path, n_bytes: int) -> None:
         for _ in range(n_bytes // len(ZEROS) + 1):
             file.write(ZEROS)
     path.unlink()
+
+
+def image_name(index: int, name: str) -> str:
+    """What the database calls a photo."""
+    return f"{index:06d} {name}"
 
 
 def photo_of(image_id: int) -> int:

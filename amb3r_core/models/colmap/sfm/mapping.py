@@ -187,6 +187,21 @@ def polish(
     return model
 
 
+def extend(cache: pycolmap.DatabaseCache, model: pycolmap.Reconstruction, image_id: int, tuning: Tuning) -> None:
+    """Triangulates what a newly placed photo of the model sees, and adjusts it with the photos around it."""
+    known = {camera_id for camera_id, camera in cache.cameras.items() if is_known(camera)}
+    mapper = pycolmap.IncrementalMapper(cache)
+    triangulation = pycolmap.IncrementalTriangulatorOptions()
+    triangulation.random_seed = tuning.seed
+    triangulation.ignore_two_view_tracks = not tuning.use_two_view_tracks
+    pycolmap.set_random_seed(tuning.seed)
+    mapper.begin_reconstruction(model)
+    mapper.triangulate_image(triangulation, image_id)
+    options, adjustment = _mapper_options(tuning, known), _adjustment_options(tuning)
+    mapper.iterative_local_refinement(2, 0.001, options, adjustment, triangulation, image_id)
+    mapper.end_reconstruction(False)
+
+
 def drop_two_view_points(model: pycolmap.Reconstruction) -> None:
     """Removes the points that only two photos see."""
     for point_id in sorted(model.point3D_ids()):

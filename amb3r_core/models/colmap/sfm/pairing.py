@@ -81,11 +81,22 @@ def _in_time(n_photos: int) -> list[Pair]:
     return [(first, first + step) for first in range(n_photos) for step in sorted(steps) if first + step < n_photos]
 
 
+class VisualWords:
+    """What photos look like, each as one vector: VLAD, after Jegou et al. 2010, with their power normalisation."""
+
+    def __init__(self, features: Sequence[Features]) -> None:
+        """features: those that the words are taken from."""
+        self._words = _words([_largest_features(found) for found in features])
+
+    def describe(self, features: Features) -> Float32:
+        """The photo's vector; products of vectors are cosines of likeness."""
+        return _vlad(_largest_features(features), self._words)
+
+
 def similarity(features: Sequence[Features]) -> Float32:
-    """Cosine similarity (N, N) of one vector per photo: VLAD, after Jegou et al. 2010, with their power normalisation."""
-    described = [_largest_features(found) for found in features]
-    words = _words(described)
-    vectors = np.stack([_vlad(descriptors, words) for descriptors in described])
+    """Cosine similarity (N, N) of the photos."""
+    words = VisualWords(features)
+    vectors = np.stack([words.describe(found) for found in features])
     return vectors @ vectors.T
 
 

@@ -108,10 +108,21 @@ class FinishModel:
     """The poses the model has stay exactly as they are."""
 
 
-Request = ExtractFeatures | ExtractLearned | MatchLearned | RunAttempt | FinishModel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleVideo:
+    """Take the last steps of a video's model, and store it as the chosen one."""
+
+    start: str
+    """The name of the model to begin with."""
+    folder: Path
+    cam_from_world: Mapping[int, NDArray[np.float64]] = field(default_factory=dict[int, NDArray[np.float64]])
+    """Known poses (3, 4) by image id; those frames stay exactly where they are."""
 
 
-KINDS: tuple[type[Request], ...] = (ExtractFeatures, ExtractLearned, MatchLearned, RunAttempt, FinishModel)
+Request = ExtractFeatures | ExtractLearned | MatchLearned | RunAttempt | FinishModel | SettleVideo
+
+
+KINDS: tuple[type[Request], ...] = (ExtractFeatures, ExtractLearned, MatchLearned, RunAttempt, FinishModel, SettleVideo)
 
 
 def request_text(request: Request) -> str:

@@ -12,8 +12,10 @@ from amb3r_core.models.colmap.sfm.requests import (
     FinishModel,
     MatchLearned,
     RunAttempt,
+    SettleVideo,
     read_request,
 )
+from amb3r_core.models.colmap.sfm.settling import settle_model
 from amb3r_core.models.colmap.sfm.solve import finish_model, run_attempt
 
 ORPHAN_EXIT_CODE = 3
@@ -38,6 +40,8 @@ def main(request_path: str) -> None:
             run_attempt(request)
         case FinishModel() as request:
             finish_model(request)
+        case SettleVideo() as request:
+            settle_model(request)
 
 
 def _exit_with_parent() -> None:
