@@ -19,15 +19,19 @@ from amb3r_core.models.colmap.sfm.cameras import is_known
 Float64 = NDArray[np.float64]
 
 MIN_MATCHES_PER_PAIR = 15
-SUPPORT_ERROR_PX = 2.0
+SUPPORT_ERROR_PX = 1.0
 """An observation this far from its point supports nothing; closer ones count by 1 - (error / this)^2, as in MSAC."""
+
+LEAST_PARALLAX_SHARE = 0.022
+"""Rays to a point part by more than this share of the photo's longer side, which is 1.5 degrees at the usual focal length.
+As an angle the limit would favour short focal lengths: shortened, all angles grow, and more points pass."""
 
 FREEDOM_PER_POINT = 3.0
 PAIR_IDS = (1, 2)
 MULTI_VIEW = 3
 GROWTH_FOR_GLOBAL_REFINEMENT = 1.25
-ROBUST_LOSS_PX = SUPPORT_ERROR_PX
-"""Huber's limit: errors count squared as long as they support a point, and linearly from there."""
+ROBUST_LOSS_PX = 2.0
+"""Huber's limit: errors count squared up to it, and linearly from there."""
 
 REFINEMENT_ROUNDS = 3
 REFINEMENT_MIN_CHANGE = 0.0005
@@ -159,7 +163,9 @@ def polish(
     mapper = pycolmap.IncrementalMapper(cache)
     options = _mapper_options(tuning, original)
     options.fix_existing_frames = keep_poses
+    options.filter_min_tri_angle = _least_parallax_deg(model)
     triangulation = pycolmap.IncrementalTriangulatorOptions()
+    triangulation.min_angle = options.filter_min_tri_angle
     triangulation.random_seed = tuning.seed
     triangulation.ignore_two_view_tracks = not tuning.use_two_view_tracks
     adjustment = _adjustment_options(tuning)
@@ -248,6 +254,12 @@ def reprojection_errors(model: pycolmap.Reconstruction, image_id: int) -> tuple[
     return ids, np.where((in_camera[:, 2] > 0) & np.isfinite(errors), errors, np.inf)
 
 
+def _least_parallax_deg(model: pycolmap.Reconstruction) -> float:
+    """The angle of `LEAST_PARALLAX_SHARE` for the camera in the middle."""
+    ratios = [camera.mean_focal_length() / max(camera.width, camera.height) for camera in model.cameras.values()]
+    return float(np.degrees(LEAST_PARALLAX_SHARE / np.median(ratios)))
+
+
 def _register_one(mapper: pycolmap.IncrementalMapper, options: pycolmap.IncrementalMapperOptions) -> int | None:
     """Places the next photo, by points in common or else by two-view geometry with placed photos; None when none can be."""
     for image_id in mapper.find_next_images(options, structure_less=False):
@@ -296,6 +308,17 @@ def _load_cache(database: Path) -> pycolmap.DatabaseCache:
 def _known_cameras(database: Path) -> set[int]:
     with pycolmap.Database.open(database) as opened:
         return {camera.camera_id for camera in opened.read_all_cameras() if is_known(camera)}
+
+
+def told_focals(database: Path) -> dict[int, float]:
+    """Focal lengths from EXIF in pixels, by the id of each camera that has one and is not known as a whole."""
+    with pycolmap.Database.open(database) as opened:
+        cameras = opened.read_all_cameras()
+    return {
+        camera.camera_id: float(camera.mean_focal_length())
+        for camera in cameras
+        if camera.has_prior_focal_length and not is_known(camera)
+    }
 
 
 def _restore_known_cameras(database: Path, model: pycolmap.Reconstruction) -> set[int]:
