@@ -114,6 +114,8 @@ def _prediction(
         notes=(*sparse.notes, *_feature_notes(sparse.features)),
         details=_details(sparse),
         weight_is_probability=True,
+        pose_trust=tuple(view.pose_trust for view in sparse.views),
+        scene_trust=sparse.scene_trust,
     )
 
 

@@ -72,6 +72,11 @@ def test_the_order_of_photos_changes_no_byte_but_the_world(tmp_path: Path) -> No
     assert mixed.weight_is_probability
     assert torch.equal(mixed.depth[back], straight.depth)
     assert torch.equal(mixed.confidence[back], straight.confidence)
+    assert straight.scene_trust == mixed.scene_trust
+    assert straight.scene_trust is not None
+    assert 0.0 < straight.scene_trust <= 1.0
+    assert straight.pose_trust == tuple(mixed.pose_trust[row] for row in back)
+    assert all(0.0 < trust <= 1.0 for trust in straight.pose_trust)
     np.testing.assert_allclose(mixed.cam_to_world[0].numpy(), np.eye(4), atol=1e-12)
     moved_back = straight.cam_to_world[3] @ mixed.cam_to_world[back]
     np.testing.assert_allclose(moved_back.numpy(), straight.cam_to_world.numpy(), atol=1e-12)
@@ -93,6 +98,8 @@ def test_views_seen_before_are_not_worked_on_again_whatever_their_order(tmp_path
     assert torch.equal(again.depth.flip(0), straight.depth)
     assert again.reasons == straight.reasons
     assert again.details == straight.details
+    assert again.pose_trust == straight.pose_trust[::-1]
+    assert again.scene_trust == straight.scene_trust
 
 
 def test_only_the_latest_predictions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +112,8 @@ def test_only_the_latest_predictions_are_kept(tmp_path: Path, monkeypatch: pytes
         registered=torch.ones(1, dtype=torch.bool),
         reasons=("",),
         weight_is_probability=True,
+        pose_trust=(0.1 + 0.2,),
+        scene_trust=0.7,
     )
     for age, name in enumerate("abc"):
         (tmp_path / name).mkdir()
@@ -114,6 +123,7 @@ def test_only_the_latest_predictions_are_kept(tmp_path: Path, monkeypatch: pytes
     found = prediction_cache.load_prediction(tmp_path / "b")
     assert found is not None, "looked up, so it is the latest now"
     assert found.weight_is_probability
+    assert (found.pose_trust, found.scene_trust) == ((0.1 + 0.2,), 0.7)
     (tmp_path / "d").mkdir()
     prediction_cache.keep_prediction(tmp_path / "d", prediction)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["b", "d"]

@@ -84,6 +84,16 @@ def lens_note(focal_px: Mapping[int, float], lens_of: Mapping[int, int]) -> str:
     return f"the photos were taken with {len(focals)} focal lengths: {named}"
 
 
+def squash_notes(frames: Sequence[Frame]) -> tuple[str, ...]:
+    """A note on two photos of unknown focal length, whose matches hardly tell it: depth scales with it."""
+    if len(frames) != 2 or not any(map(_is_open, frames)):
+        return ()
+    return (
+        "two photos do not tell their focal length, which is a guess here: the scene may be too deep or too flat; "
+        "give the cameras, or a third photo",
+    )
+
+
 def _named(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} photos"
 

@@ -106,6 +106,8 @@ class FinishModel:
     seed: int = 0
     keep_poses: bool = False
     """The poses the model has stay exactly as they are."""
+    rivals: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The support of the other attempts that gave a model, by name: the winner is judged beside them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,7 @@ class SettleVideo:
 
     start: str
     """The name of the model to begin with."""
+    database: Path
     folder: Path
     cam_from_world: Mapping[int, NDArray[np.float64]] = field(default_factory=dict[int, NDArray[np.float64]])
     """Known poses (3, 4) by image id; those frames stay exactly where they are."""

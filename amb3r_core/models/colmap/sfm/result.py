@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pycolmap
@@ -12,12 +13,21 @@ from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.cameras import COLMAP_ORIGIN_PX, original_camera
 from amb3r_core.models.colmap.sfm.database import photo_of
 from amb3r_core.models.colmap.sfm.features import Features
+from amb3r_core.models.colmap.sfm.judge import Judgement
 from amb3r_core.models.colmap.sfm.matching import VerifiedPair
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore, Float64, Observations, SparseModel, SparseView
 from amb3r_core.scene.conventions import invert
 
 MIN_FEATURES = 15
 """A photo with fewer cannot be verified against another."""
+
+LEAST_PLACED_PAIRS = 0.9
+"""Share of the pairs of photos that are both placed, below which a scene is never called sure."""
+
+MOST_TRUST_IN_PARTS = 0.85
+"""The trust that such a scene gets at most."""
+
+MAX_NAMED = 5
 
 
 def to_sparse(
@@ -57,6 +67,28 @@ def to_sparse(
         mean_error_px=winner.mean_error_px,
         chosen=winner.name,
         attempts=tuple(scores),
+    )
+
+
+def judged(sparse: SparseModel, judgement: Judgement) -> SparseModel:
+    """The result with the trust it deserves, and a note on photos that hang on the rest by next to nothing."""
+    views = tuple(
+        replace(view, pose_trust=judgement.photo_trust.get(index + 1, 0.0) if view.is_registered else 0.0)
+        for index, view in enumerate(sparse.views)
+    )
+    n_placed, n_photos = sparse.n_registered, len(views)
+    is_whole = n_placed * (n_placed - 1) >= LEAST_PLACED_PAIRS * n_photos * (n_photos - 1)
+    trust = judgement.scene_trust if is_whole else min(judgement.scene_trust, MOST_TRUST_IN_PARTS)
+    loose = [views[photo_of(image_id)].name for image_id in sorted(judgement.loose)]
+    notes = sparse.notes + ((_loose_note(loose, judgement.loosest_link),) if loose else ())
+    return replace(sparse, views=views, scene_trust=trust, notes=notes)
+
+
+def _loose_note(names: Sequence[str], n_points: int) -> str:
+    named = ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
+    return (
+        f"hardly held to the rest of the photos, by as few as {n_points} points that three of them see: {named}; "
+        "their place may be wrong, and photos in between would hold them"
     )
 
 

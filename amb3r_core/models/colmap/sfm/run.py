@@ -11,26 +11,29 @@ from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm import attempts
 from amb3r_core.models.colmap.sfm.features import FeatureConfig, Features
-from amb3r_core.models.colmap.sfm.find_matches import MatchTask, match_learned_alone, match_sift
-from amb3r_core.models.colmap.sfm.lenses import lens_note, prior_notes, without_priors
+from amb3r_core.models.colmap.sfm.find_matches import MatchTask, add_learned, match_learned_alone, match_sift
+from amb3r_core.models.colmap.sfm.learned.weights import LEARNED_KINDS, learned_available
+from amb3r_core.models.colmap.sfm.lenses import lens_note, prior_notes, squash_notes, without_priors
 from amb3r_core.models.colmap.sfm.mapping import Float64
 from amb3r_core.models.colmap.sfm.matching import MatchConfig, PairMemory, VerifiedPair
 from amb3r_core.models.colmap.sfm.pairing import groups_of
 from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper
-from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, to_sparse
-from amb3r_core.models.colmap.sfm.solve import CHOSEN, model_path
+from amb3r_core.models.colmap.sfm.result import MIN_FEATURES, judged, to_sparse
+from amb3r_core.models.colmap.sfm.solve import CHOSEN, load_judgement, model_path
 from amb3r_core.models.colmap.sfm.sparse import SparseModel
 from amb3r_core.models.colmap.sfm.trials import (
+    LEARNED,
     UNTOLD,
     Effort,
     Matched,
     Trial,
     better,
+    continued,
     doubts_priors,
     focal_lengths_of,
+    is_weak,
     may_have_own_lenses,
     start_trial,
-    untold_waves,
     with_more_lenses,
 )
 from amb3r_core.options import FeatureChoice
@@ -38,6 +41,7 @@ from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.conventions import invert
 
 FEATURES = "features"
+LEARNED_HINT = 'learned features may hold the photos together better: pip install "amb3r[features]"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ class SparseConfig:
     """Features per photo; None: as many as `default_max_features` says."""
     match: MatchConfig = field(default_factory=MatchConfig)
     features: FeatureChoice = "auto"
-    """Which features are found; auto: those of SIFT."""
+    """Which features are found; auto: those of SIFT, and learned ones beside them where these hold the photos together badly."""
     device: str = "cpu"
     """Where networks find and match features."""
 
@@ -102,65 +106,99 @@ def reconstruct_sparse(
     if len(frames) < 2:
         raise InputError(f"{len(frames)} photo given: this model needs at least two that see the same things")
     effort = Effort(seed=config.seed, n_processes=config.n_processes, monitor=monitor)
-    told = _trial(frames, config, scratch, shared, monitor, "")
-    waves = _waves(told.task, told.matched.cameras, told.matched.pairs, config.seed)
-    told = trial = effort.spent(told, waves)
-    if doubts_priors(told):
-        untold = _trial(without_priors(frames), config, scratch, shared, monitor, UNTOLD)
-        trial = better([told, effort.spent(untold, untold_waves(len(frames), config.seed) if untold.matched.pairs else [])])
+    search = _Search(config=config, scratch=scratch, shared=shared, effort=effort)
+    trial = search.with_sift_or_asked(frames)
+    if config.features == "auto" and is_weak(trial):
+        trial = search.with_learned(trial)
     if may_have_own_lenses(trial, is_ordered=config.is_ordered):
         trial = with_more_lenses(trial, effort)
     return _result(frames, trial, effort)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """The trials of one set of photos."""
+
+    config: SparseConfig
+    scratch: Path
+    shared: SharedWork
+    effort: Effort
+
+    def with_sift_or_asked(self, frames: Sequence[Frame]) -> Trial:
+        """The better of the trials with and without the focal lengths of EXIF, where these are in doubt."""
+        told = self._spent(self._start(frames, self._matched(frames, ""), ""))
+        if not doubts_priors(told):
+            return told
+        bare = without_priors(frames)
+        return better([told, self._spent(self._start(bare, self._matched(bare, UNTOLD), UNTOLD))])
+
+    def with_learned(self, trial: Trial) -> Trial:
+        """A trial with learned features beside this one's, whose model is one of its attempts; this one where it gives none."""
+        kind = next(filter(learned_available, LEARNED_KINDS), None)
+        if kind is None:
+            return replace(trial, notes=(*trial.notes, LEARNED_HINT))
+        matched = add_learned(self._match_task(trial.frames, trial.prefix), trial.matched, kind)
+        more = self._start(trial.frames, matched, f"{LEARNED}{trial.prefix}")
+        first = [continued("continued", trial.winner.name, self.config.seed)] if trial.winner is not None else []
+        more = self._spent(more, first)
+        n_more = len(matched.pairs) - len(trial.matched.pairs)
+        note = f"SIFT features hold the photos together by too little: {kind} features were added, and verify {n_more} pairs more"
+        return replace(more if more.winner is not None else trial, notes=(*trial.notes, note))
+
+    def _spent(self, trial: Trial, first: Sequence[Attempt] = ()) -> Trial:
+        waves = _waves(trial.task, trial.matched.cameras, trial.matched.pairs, self.config.seed)
+        if waves and not trial.task.cam_from_world:
+            waves[0] = [*waves[0], *first]
+        return self.effort.spent(trial, waves)
+
+    def _start(self, frames: Sequence[Frame], matched: Matched, prefix: str) -> Trial:
+        """A trial with its database written."""
+        folder = self.scratch / "attempts"
+        folder.mkdir(parents=True, exist_ok=True)
+        task = attempts.MappingTask(
+            database=self.scratch / f"{prefix}database.db",
+            folder=folder,
+            n_photos=len(frames),
+            n_placeable=largest_group(len(frames), matched.pairs),
+            cam_from_world=_known_poses(frames, matched.pairs),
+        )
+        return start_trial(frames, matched, task, prefix)
+
+    def _matched(self, frames: Sequence[Frame], name: str) -> Matched:
+        """What SIFT finds in the photos, or the features that were asked for."""
+        task, wanted = self._match_task(frames, name), self.config.features
+        return match_sift(task) if wanted in ("auto", "sift") else match_learned_alone(task, wanted)
+
+    def _match_task(self, frames: Sequence[Frame], name: str) -> MatchTask:
+        return MatchTask(
+            frames=frames,
+            is_ordered=self.config.is_ordered,
+            config=self.config.match,
+            sift=self.config.feature_config(len(frames)),
+            n_processes=self.config.n_processes,
+            device=self.config.device,
+            scratch=self.scratch,
+            features=self.shared.features,
+            memory=self.shared.matches,
+            monitor=self.effort.monitor,
+            name=name,
+        )
 
 
 def _result(frames: Sequence[Frame], trial: Trial, effort: Effort) -> SparseModel:
     """The best attempt of the trial, finished, with what its owner should know."""
     winner, matched = trial.winner, trial.matched
     if winner is None:
-        raise RegistrationError(_nothing_placed(matched.features, matched.pairs))
-    final = attempts.finish(winner, trial.task, effort.seed, effort.monitor)
+        raise RegistrationError("; ".join([_nothing_placed(matched.features, matched.pairs), *trial.notes]))
+    final = attempts.finish(winner, effort.scores, trial.task, effort.seed, effort.monitor)
     model = pycolmap.Reconstruction(model_path(trial.task.folder, CHOSEN))
     final = replace(final, name=winner.name)
+    judgement = load_judgement(trial.task.folder)
     sparse = to_sparse(model, frames, matched.features, matched.pairs, matched.cameras, final, effort.scores)
     focals = focal_lengths_of(model, frames)
     notes = prior_notes(frames, focals) + ((lens_note(focals, trial.lens_of),) if trial.lens_of else ())
-    return replace(sparse, notes=notes, features=matched.features[0].kind)
-
-
-def _trial(
-    frames: Sequence[Frame], config: SparseConfig, scratch: Path, shared: SharedWork, monitor: Monitor, name: str
-) -> Trial:
-    """The start of a trial of that name, "" for the first: what is found in the photos, and the database written."""
-    matched = _matched(frames, config, scratch, shared, monitor, name)
-    folder = scratch / "attempts"
-    folder.mkdir(parents=True, exist_ok=True)
-    task = attempts.MappingTask(
-        database=scratch / f"{name}database.db",
-        folder=folder,
-        n_photos=len(frames),
-        n_placeable=largest_group(len(frames), matched.pairs),
-        cam_from_world=_known_poses(frames, matched.pairs),
-    )
-    return start_trial(frames, matched, task)
-
-
-def _matched(
-    frames: Sequence[Frame], config: SparseConfig, scratch: Path, shared: SharedWork, monitor: Monitor, name: str
-) -> Matched:
-    task = MatchTask(
-        frames=frames,
-        is_ordered=config.is_ordered,
-        config=config.match,
-        sift=config.feature_config(len(frames)),
-        n_processes=config.n_processes,
-        device=config.device,
-        scratch=scratch,
-        features=shared.features,
-        memory=shared.matches,
-        monitor=monitor,
-        name=name,
-    )
-    return match_sift(task) if config.features in ("auto", "sift") else match_learned_alone(task, config.features)
+    notes = trial.notes + notes + squash_notes(frames)
+    return judged(replace(sparse, notes=notes, features=matched.features[0].kind), judgement)
 
 
 def largest_group(n_photos: int, pairs: Sequence[VerifiedPair]) -> int:

@@ -3,24 +3,31 @@
 # pycolmap types its arrays as unknown to a strict checker.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import json
 from collections.abc import Collection, Mapping
 
 import pycolmap
 
 from amb3r_core.models.colmap.sfm import mapping
 from amb3r_core.models.colmap.sfm.cameras import is_known
+from amb3r_core.models.colmap.sfm.json_records import to_json
+from amb3r_core.models.colmap.sfm.judge import judge
 from amb3r_core.models.colmap.sfm.requests import SettleVideo
 from amb3r_core.models.colmap.sfm.solve import (
     CHOSEN,
     ENOUGH_MULTI_VIEW_POINTS,
-    FREEDOM_GAIN,
     MIN_PHOTOS_FOR_DISTORTION,
     MIN_PHOTOS_FOR_FOCAL,
+    judgement_path,
     model_path,
     store_model,
     store_score,
 )
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore
+from amb3r_core.storage.atomic import write_text_whole
+
+FREEDOM_GAIN = 1.01
+"""Support with distortion over that without, from which on distortion is believed."""
 
 LOSS_PX = 0.5
 """Cauchy's scale: about the error of a good feature. Frames that are blurred, or bent by a rolling shutter, bend no others."""
@@ -32,7 +39,7 @@ TRIAL_ITERATIONS = 15
 
 
 def settle_model(request: SettleVideo) -> None:
-    """Stores the adjusted model as `folder/chosen` with its score.
+    """Stores the adjusted model as `folder/chosen` with its score and the judgement on it.
 
     Where every frame sees enough points in three views, those of two are left out. Focal length and distortion make up for one
     another, and what is no lens, such as a rolling shutter, moves both along: where distortion explains hardly more than none,
@@ -54,6 +61,9 @@ def settle_model(request: SettleVideo) -> None:
             _adjust(model, request.cam_from_world, refine_distortion=False)
     model.update_point_3d_errors()
     store_model(request.folder, CHOSEN, model)
+    told = mapping.told_focals(request.database)
+    judgement = judge(model, request.database, told, [], mapping.support(model))
+    write_text_whole(judgement_path(request.folder), json.dumps(to_json(judgement)))
     score = AttemptScore(
         name=CHOSEN,
         n_registered=model.num_reg_images(),

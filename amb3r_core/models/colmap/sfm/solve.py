@@ -5,33 +5,30 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pycolmap
 
-from amb3r_core.models.colmap.sfm import mapping
+from amb3r_core.models.colmap.sfm import evidence, mapping
 from amb3r_core.models.colmap.sfm.cameras import is_known
 from amb3r_core.models.colmap.sfm.json_records import from_json, to_json
+from amb3r_core.models.colmap.sfm.judge import Judgement, Rival, judge
+from amb3r_core.models.colmap.sfm.lens_prior import corner_shift_px, lens_likelihood, likely_params
 from amb3r_core.models.colmap.sfm.mapping import Tuning
 from amb3r_core.models.colmap.sfm.requests import Attempt, FinishModel, Mapper, RunAttempt
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore
+from amb3r_core.models.colmap.sfm.uncertainty import focal_share, uncertainty
 from amb3r_core.storage.atomic import write_text_whole
 
 MIN_CORNER_SHIFT_PX = 0.5
 ENOUGH_MULTI_VIEW_POINTS = 200
 """Points seen by three photos or more that hold a photo without help of points that only two see."""
 
-PLAUSIBLE_FOCAL_RATIO = (0.35, 5.0)
-"""Focal length over the longer side, from a 110 degree lens to a long telephoto; outside, a model counts a tenth."""
-
-IMPLAUSIBLE_FACTOR = 0.1
 CHOSEN = "chosen"
 """The name of the winner after its finish."""
-
-FREEDOM_GAIN = 1.01
-"""Support with a free focal length over that with the usual one, from which the free one is believed."""
 
 MIN_PHOTOS_FOR_DISTORTION = 4
 MIN_PHOTOS_FOR_FOCAL = 3
@@ -50,25 +47,62 @@ def run_attempt(request: RunAttempt) -> None:
         store_score(folder, AttemptScore(name=attempt.name, problem="no initial pair of photos could be found"))
     else:
         # The common database, not the attempt's own: calibration drops matches, and supports must be comparable.
-        model = _polished(attempt, request.database, model, request.n_photos)
+        model, found_lens = _polished(attempt, request.database, model, request.n_photos)
         store_model(folder, attempt.name, model)
-        store_score(folder, _score(attempt.name, model))
+        score = _score(attempt.name, model, mapping.told_focals(request.database))
+        store_score(folder, replace(score, found_lens=found_lens))
     shutil.rmtree(work)
 
 
-def _polished(attempt: Attempt, database: Path, model: pycolmap.Reconstruction, n_photos: int) -> pycolmap.Reconstruction:
-    """The model after the polish that all attempts share.
+def _polished(
+    attempt: Attempt, database: Path, model: pycolmap.Reconstruction, n_photos: int
+) -> tuple[pycolmap.Reconstruction, bool]:
+    """The model after the polish that all attempts share, and whether the photos had a say in its lens.
 
     From little parallax a free focal length wanders off, and takes the model along. Held at a usual value it leaves a model from
-    which it can be freed; where that explains no more, the usual value is likelier than what it wandered to.
+    which it can be freed, unless the value it was held at explains the photos better.
     """
-    free = _polish_tuning(attempt.seed, n_photos)
-    if not attempt.holds_lens:
-        return mapping.polish(database, model, free, keep_poses=attempt.mapper is Mapper.POSED)
-    mapping.polish(database, model, _held(free))
-    freed = mapping.polish(database, pycolmap.Reconstruction(model), free)
-    loses_photos = freed.num_reg_images() < model.num_reg_images()
-    return model if loses_photos or mapping.support(freed) < FREEDOM_GAIN * mapping.support(model) else freed
+    free, keep_poses = _polish_tuning(attempt.seed, n_photos), attempt.mapper is Mapper.POSED
+    told = mapping.told_focals(database)
+    held: pycolmap.Reconstruction | None = None
+    if attempt.holds_lens:
+        held = mapping.polish(database, model, _held(free))
+        model = pycolmap.Reconstruction(held)
+    model = with_likely_lenses(
+        database, mapping.polish(database, model, free, keep_poses=keep_poses), free, keep_poses=keep_poses
+    )
+    if held is None:
+        return model, free.refine_focal
+    loses_photos = model.num_reg_images() < held.num_reg_images()
+    return (held, False) if loses_photos or _standing(model, told) < _standing(held, told) else (model, free.refine_focal)
+
+
+def with_likely_lenses(
+    database: Path, model: pycolmap.Reconstruction, tuning: Tuning, *, keep_poses: bool
+) -> pycolmap.Reconstruction:
+    """The model with its most probable lenses, everything else adjusted to them; the same where that loses photos."""
+    if not tuning.refine_focal:
+        return model
+    told = mapping.told_focals(database)
+    params = likely_params(model, uncertainty(model), told, refines_distortion=tuning.refine_distortion)
+    if all(corner_shift_px(model.camera(camera_id), of) < MIN_CORNER_SHIFT_PX for camera_id, of in params.items()):
+        return model
+    likely = pycolmap.Reconstruction(model)
+    for camera_id, of in params.items():
+        likely.camera(camera_id).params = of.tolist()
+    mapping.polish(database, likely, _held(tuning), keep_poses=keep_poses)
+    return model if likely.num_reg_images() < model.num_reg_images() else likely
+
+
+def _standing(model: pycolmap.Reconstruction, told: Mapping[int, float]) -> float:
+    """What the model explains, times how likely its lenses are."""
+    return mapping.support(model) * _lens_likelihood(model, told)
+
+
+def _lens_likelihood(model: pycolmap.Reconstruction, told: Mapping[int, float]) -> float:
+    """Of the lenses of the placed photos, on average."""
+    of = [model.image(image_id).camera_id for image_id in model.reg_image_ids()]
+    return sum(lens_likelihood(model.camera(camera_id), is_told=camera_id in told) for camera_id in of) / max(1, len(of))
 
 
 def _held(tuning: Tuning) -> Tuning:
@@ -76,38 +110,51 @@ def _held(tuning: Tuning) -> Tuning:
 
 
 def finish_model(request: FinishModel) -> None:
-    """Stores the winner as `folder/chosen`, after the steps that only it is worth, in a worker.
+    """Stores the winner as `folder/chosen`, after the steps that only it is worth, and the judgement on it, in a worker.
 
-    Where every photo sees enough points in three views, those of two are left out: nothing but one epipolar line checks
-    them. And distortion goes when it moves no pixel visibly or explains nothing more. With few views models with and without
-    often explain equally much; a free coefficient then does less harm to poses than a wrong zero.
+    Where every photo sees enough points in three views, poses and lenses are found without those of two: nothing but one epipolar
+    line checks them. They come back at the end and move nothing. Distortion that moves no pixel visibly goes.
     """
     pycolmap.logging.minloglevel = pycolmap.logging.Level.WARNING.value
     database, keep_poses = request.database, request.keep_poses
     model = pycolmap.Reconstruction(model_path(request.folder, request.winner))
     tuning = _polish_tuning(request.seed, request.n_photos)
     if mapping.multi_view_observations(model) >= ENOUGH_MULTI_VIEW_POINTS:
-        tuning = replace(tuning, use_two_view_tracks=False)
+        firm = replace(tuning, use_two_view_tracks=False)
         mapping.drop_two_view_points(model)
-        mapping.polish(database, model, tuning, keep_poses=keep_poses)
-    model = _simplest(database, model, tuning, keep_poses=keep_poses)
+        mapping.polish(database, model, firm, keep_poses=keep_poses)
+        model = _straightened(database, with_likely_lenses(database, model, firm, keep_poses=keep_poses), firm, keep_poses)
+        mapping.polish(database, model, _held(tuning), keep_poses=True)
+    else:
+        model = _straightened(database, model, tuning, keep_poses)
     store_model(request.folder, CHOSEN, model)
-    store_score(request.folder, _score(CHOSEN, model))
+    write_text_whole(judgement_path(request.folder), json.dumps(to_json(_judged(request, model))))
+    store_score(request.folder, _score(CHOSEN, model, mapping.told_focals(database)))
 
 
-def _simplest(database: Path, model: pycolmap.Reconstruction, tuning: Tuning, *, keep_poses: bool) -> pycolmap.Reconstruction:
-    shifts = [_corner_shift_px(camera) for camera in model.cameras.values()]
-    if not tuning.refine_distortion or not any(shifts):
+def _straightened(database: Path, model: pycolmap.Reconstruction, tuning: Tuning, keep_poses: bool) -> pycolmap.Reconstruction:
+    """The model with straight lenses where the bend moves no pixel visibly, everything else adjusted to them."""
+    bends = {
+        camera_id: camera for camera_id, camera in model.cameras.items() if not is_known(camera) and camera.params[-1] != 0.0
+    }
+    straight = {camera_id: np.array([*camera.params[:3], 0.0]) for camera_id, camera in bends.items()}
+    hardly = {camera_id: of for camera_id, of in straight.items() if corner_shift_px(bends[camera_id], of) < MIN_CORNER_SHIFT_PX}
+    if not hardly:
         return model
-    plain = pycolmap.Reconstruction(model)
-    for camera in plain.cameras.values():
-        _drop_distortion(camera)
-    mapping.polish(database, plain, replace(tuning, refine_distortion=False), keep_poses=keep_poses)
-    loses_photos = plain.num_reg_images() < model.num_reg_images()
-    is_visible = max(shifts) >= MIN_CORNER_SHIFT_PX
-    if loses_photos or (is_visible and mapping.support(model) > mapping.support(plain)):
-        return model
-    return plain
+    for camera_id, of in hardly.items():
+        model.camera(camera_id).params = of.tolist()
+    return mapping.polish(database, model, _held(tuning), keep_poses=keep_poses)
+
+
+def _judged(request: FinishModel, model: pycolmap.Reconstruction) -> Judgement:
+    """The judgement on the finished model beside the models of its rivals."""
+    told = mapping.told_focals(request.database)
+    rivals: list[Rival] = []
+    for name, support in request.rivals.items():
+        other = pycolmap.Reconstruction(model_path(request.folder, name))
+        poses = {image_id: other.image(image_id).cam_from_world().matrix() for image_id in sorted(other.reg_image_ids())}
+        rivals.append(Rival(cam_from_world=poses, support=support))
+    return judge(model, request.database, told, rivals, _standing(model, told))
 
 
 def _map(request: RunAttempt, database: Path, work: Path) -> pycolmap.Reconstruction | None:
@@ -154,19 +201,6 @@ def _polish_tuning(seed: int, n_photos: int) -> Tuning:
     )
 
 
-def _corner_shift_px(camera: pycolmap.Camera) -> float:
-    """How far the distortion moves the image's corner, in pixels at the working size."""
-    if is_known(camera):
-        return 0.0
-    corner = np.hypot(camera.width, camera.height) / 2.0
-    return float(abs(camera.params[-1]) * (corner / camera.mean_focal_length()) ** 2 * corner)
-
-
-def _drop_distortion(camera: pycolmap.Camera) -> None:
-    if not is_known(camera):
-        camera.params = [*camera.params[:3], 0.0]
-
-
 def _set_focal(database: Path, focal_ratio: float, *, is_held: bool) -> None:
     """Unknown cameras get this focal length; COLMAP estimates one anew for the first photo of a camera that has no prior."""
     with pycolmap.Database.open(database) as opened:
@@ -177,15 +211,14 @@ def _set_focal(database: Path, focal_ratio: float, *, is_held: bool) -> None:
                 opened.update_camera(camera)
 
 
-def _score(name: str, model: pycolmap.Reconstruction) -> AttemptScore:
+def _score(name: str, model: pycolmap.Reconstruction, told: Mapping[int, float]) -> AttemptScore:
     used = {model.image(image_id).camera_id for image_id in model.reg_image_ids()}
     ratios = [
         model.camera(camera_id).mean_focal_length() / max(model.camera(camera_id).width, model.camera(camera_id).height)
         for camera_id in sorted(used)
         if not is_known(model.camera(camera_id))
     ]
-    low, high = PLAUSIBLE_FOCAL_RATIO
-    is_plausible = all(low <= ratio <= high for ratio in ratios)
+    expected = uncertainty(model)
     model.update_point_3d_errors()
     return AttemptScore(
         name=name,
@@ -194,7 +227,11 @@ def _score(name: str, model: pycolmap.Reconstruction) -> AttemptScore:
         n_observations=model.compute_num_observations(),
         mean_error_px=model.compute_mean_reprojection_error(),
         focal_ratio=float(np.median(ratios)) if ratios else 0.0,
-        support=mapping.support(model) * (1.0 if is_plausible else IMPLAUSIBLE_FACTOR),
+        support=_standing(model, told),
+        focal_share=focal_share(model, expected),
+        lens_likelihood=_lens_likelihood(model, told),
+        expected_error_deg=max(expected.per_photo_deg.values(), default=0.0),
+        weakest_link=min((count for count, *_ in evidence.strongest_links(evidence.links(model))), default=0),
     )
 
 
@@ -204,6 +241,15 @@ def model_path(folder: Path, name: str) -> Path:
 
 def score_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.json"
+
+
+def judgement_path(folder: Path) -> Path:
+    """Where the judgement on the finished model is."""
+    return folder / "chosen.judgement.json"
+
+
+def load_judgement(folder: Path) -> Judgement:
+    return from_json(Judgement, json.loads(judgement_path(folder).read_text()))
 
 
 def store_score(folder: Path, score: AttemptScore) -> None:

@@ -32,6 +32,8 @@ class SparseView:
     reason: str
     """Why the photo could not be placed, else empty."""
     observations: Observations
+    pose_trust: float = 0.0
+    """The probability that its pose is right (`judge.Judgement`); 0 where it has none."""
 
     @property
     def is_registered(self) -> bool:
@@ -51,7 +53,17 @@ class AttemptScore:
     focal_ratio: float = 0.0
     """Median focal length over the longer side of the cameras that were not known; 0 when all were."""
     support: float = 0.0
-    """How many constraints it explains (`mapping.support`)."""
+    """How many constraints it explains (`mapping.support`), times how likely its lenses are."""
+    found_lens: bool = False
+    """Whether the photos had a say in its lenses; else they stayed as the attempt began."""
+    focal_share: float = 0.0
+    """Error of the least certain of those focal lengths, as a share of it (one standard deviation)."""
+    lens_likelihood: float = 1.0
+    """How likely the lenses of the placed photos are, on average (`lens_prior.lens_likelihood`)."""
+    expected_error_deg: float = 0.0
+    """Error of relative poses that the measurements allow, at the photo where it is largest (one standard deviation)."""
+    weakest_link: int = 0
+    """Points that hold the most loosely held photo or group of photos to the rest (`evidence.strongest_links`)."""
     problem: str = ""
     """Why it gave no model, else empty."""
 
@@ -73,7 +85,9 @@ class SparseModel:
     attempts: tuple[AttemptScore, ...]
     """All of them."""
     notes: tuple[str, ...] = ()
-    """What its owner should know of the lenses."""
+    """What its owner should know of lenses and poses."""
+    scene_trust: float = 0.0
+    """The probability that all poses are right (`judge.Judgement`)."""
     features: str = "sift"
     """Which features the model stands on; those of several kinds are joined by "+"."""
 

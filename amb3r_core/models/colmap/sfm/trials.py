@@ -34,8 +34,12 @@ MIN_PHOTOS_FOR_OWN_LENSES = 4
 
 OWN_LENSES = "own-lenses"
 GROUPED_LENSES = "grouped-lenses"
+FROM_NOTHING = (Mapper.INCREMENTAL, Mapper.GLOBAL)
 UNTOLD = "untold-"
 """Begins the names of attempts that leave out the focal lengths of EXIF."""
+
+LEARNED = "learned-"
+"""Begins the names of attempts with learned features beside those of SIFT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class Trial:
     scores: tuple[AttemptScore, ...] = ()
     lens_of: dict[int, int] | None = None
     """The lens of each photo by frame, where they were told apart by the photos alone."""
+    prefix: str = ""
+    """Begins the names of its attempts."""
+    notes: tuple[str, ...] = ()
+    """What the owner of the photos should know of this reading."""
 
     @property
     def winner(self) -> AttemptScore | None:
@@ -75,16 +83,30 @@ class Effort:
     """In the order they were made."""
 
     def spent(self, trial: Trial, waves: Sequence[Sequence[Attempt]]) -> Trial:
-        """The trial with the scores of these attempts, which are noted here too."""
-        scores = attempts.run_attempts(waves, trial.task, self.n_processes, self.monitor)
+        """The trial with the scores of these attempts, which are noted here too.
+
+        Where they leave a doubt and some focal length is open, the one on which several agree is tried last.
+        """
+        is_open = any(not camera.has_prior_focal_length for camera in trial.matched.cameras)
+        looks_for_lens = is_open and any(attempt.mapper in FROM_NOTHING for wave in waves for attempt in wave)
+
+        def last(scores: Sequence[AttemptScore]) -> list[Attempt]:
+            return _named(attempts.agreed(scores, self.seed) if looks_for_lens else [], trial.prefix)
+
+        waves = [_named(wave, trial.prefix) for wave in waves]
+        scores = attempts.run_attempts(waves, trial.task, self.n_processes, self.monitor, last=last)
         self.scores.extend(scores)
         return replace(trial, scores=tuple(scores))
 
 
-def untold_waves(n_photos: int, seed: int) -> list[list[Attempt]]:
-    """The attempts that start from no focal length of EXIF."""
-    waves = attempts.plan(n_photos, focal_is_known=False, seed=seed)
-    return [[replace(attempt, name=f"{UNTOLD}{attempt.name}") for attempt in wave] for wave in waves]
+def _named(wave: Sequence[Attempt], prefix: str) -> list[Attempt]:
+    return [replace(attempt, name=f"{prefix}{attempt.name}") for attempt in wave]
+
+
+def is_weak(trial: Trial) -> bool:
+    """Whether the photos hang together by too little: some are not placed, or the best model is not sound."""
+    winner, n_photos = trial.winner, len(trial.frames)
+    return winner is None or winner.n_registered < n_photos or not attempts.is_sound(winner, n_photos)
 
 
 def doubts_priors(trial: Trial) -> bool:
@@ -124,7 +146,7 @@ def with_more_lenses(trial: Trial, effort: Effort) -> Trial:
     """
     shared = trial.winner
     assert shared is not None, "only a model can be taken apart"
-    own = _retried(trial, with_own_lenses(trial.frames), _continued(OWN_LENSES, shared.name, effort.seed), effort)
+    own = _retried(trial, with_own_lenses(trial.frames), continued(OWN_LENSES, shared.name, effort.seed), effort)
     if not _explains_more(own, trial) or _n_registered(own) < shared.n_registered:
         return trial
     focals = {index: focal for index, focal in focal_lengths_px(own, OWN_LENSES).items() if not has_prior(own.frames[index])}
@@ -132,7 +154,7 @@ def with_more_lenses(trial: Trial, effort: Effort) -> Trial:
         return trial
     lens_of = group_focals(focals)
     grouping = with_lenses(own.frames, lens_of)
-    grouped = _retried(own, grouping, _continued(GROUPED_LENSES, OWN_LENSES, effort.seed), effort)
+    grouped = _retried(own, grouping, continued(GROUPED_LENSES, OWN_LENSES, effort.seed), effort)
     keeps = _support(grouped) >= (1.0 - attempts.AGREEMENT) * _support(own) and _n_registered(grouped) >= _n_registered(own)
     return replace(grouped, lens_of=lens_of) if keeps else replace(own, lens_of={index: index for index in focals})
 
@@ -150,10 +172,10 @@ def focal_lengths_of(model: pycolmap.Reconstruction, frames: Sequence[Frame]) ->
     return {index: camera.pinhole.fx for index, camera in cameras.items() if frames[index].camera is None}
 
 
-def start_trial(frames: Sequence[Frame], matched: Matched, task: MappingTask) -> Trial:
+def start_trial(frames: Sequence[Frame], matched: Matched, task: MappingTask, prefix: str = "") -> Trial:
     """A trial with its database written and no attempt made."""
     write_database(task.database, [frame.name for frame in frames], matched.cameras, matched.features, matched.pairs)
-    return Trial(frames=frames, matched=matched, task=task)
+    return Trial(frames=frames, matched=matched, task=task, prefix=prefix)
 
 
 def _retried(trial: Trial, frames: Sequence[Frame], attempt: Attempt, effort: Effort) -> Trial:
@@ -164,7 +186,8 @@ def _retried(trial: Trial, frames: Sequence[Frame], attempt: Attempt, effort: Ef
     return effort.spent(start_trial(frames, matched, replace(trial.task, database=database)), [[attempt]])
 
 
-def _continued(name: str, start: str, seed: int) -> Attempt:
+def continued(name: str, start: str, seed: int) -> Attempt:
+    """An attempt that begins with the poses and lenses of another."""
     return Attempt(name=name, mapper=Mapper.CONTINUED, start=start, seed=seed)
 
 

@@ -77,11 +77,13 @@ class VideoFollower:
                     cam_to_world=_moved(view.cam_to_world, frame),
                     is_keyframe=index in keyframes and view.is_registered,
                     reason=view.reason,
+                    pose_trust=view.pose_trust if view.is_registered else None,
                 )
                 for index, view in enumerate(sparse.views)
             ),
             on_known_poses=on_known_poses,
             max_delay=self._map.max_delay,
+            scene_trust=sparse.scene_trust,
             notes=sparse.notes,
             details={
                 "keyframes": len(keyframes),

@@ -11,8 +11,8 @@ from amb3r_core.errors import RegistrationError, ResourceError
 from amb3r_core.models.colmap.sfm import attempts, mapping
 from amb3r_core.models.colmap.sfm.attempts import MappingTask
 from amb3r_core.models.colmap.sfm.requests import SettleVideo
-from amb3r_core.models.colmap.sfm.result import to_sparse
-from amb3r_core.models.colmap.sfm.solve import CHOSEN, load_score, model_path, score_path
+from amb3r_core.models.colmap.sfm.result import judged, to_sparse
+from amb3r_core.models.colmap.sfm.solve import CHOSEN, load_judgement, load_score, model_path, score_path
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore, SparseModel
 from amb3r_core.models.colmap.sfm.workers import WorkerJob, run_jobs
 from amb3r_core.models.colmap.video.adjustment import JOINT, adjust, mapping_task
@@ -35,13 +35,14 @@ def settle(video: VideoMap) -> SparseModel:
         raise RegistrationError(f"the {len(frames)} frames could not be adjusted together: {score.problem}")
     final = replace(_settled(task, video.monitor), name=JOINT)
     model = pycolmap.Reconstruction(model_path(task.folder, CHOSEN))
-    return to_sparse(model, features.frames, features, pairs.among(frames), features.cameras, final, [final])
+    sparse = to_sparse(model, features.frames, features, pairs.among(frames), features.cameras, final, [final])
+    return judged(sparse, load_judgement(task.folder))
 
 
 def _settled(task: MappingTask, monitor: Monitor) -> AttemptScore:
     """The score of the model after its last adjustment, which a worker makes; the model is `folder/CHOSEN`."""
     if not score_path(task.folder, CHOSEN).exists():
-        request = SettleVideo(start=JOINT, folder=task.folder, cam_from_world=task.cam_from_world)
+        request = SettleVideo(start=JOINT, database=task.database, folder=task.folder, cam_from_world=task.cam_from_world)
         job = WorkerJob(name=CHOSEN, folder=task.folder, request=request)
         for finished in run_jobs([job], 1, lambda: monitor(Progress(stage=attempts.STAGE, message="settling all frames"))):
             if finished.problem:

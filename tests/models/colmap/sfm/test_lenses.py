@@ -13,6 +13,7 @@ from amb3r_core.models.colmap.sfm.lenses import (
     has_prior,
     lens_note,
     prior_notes,
+    squash_notes,
     with_lenses,
     with_own_lenses,
     without_priors,
@@ -70,3 +71,14 @@ def test_a_note_names_a_focal_length_of_exif_that_the_photos_contradict() -> Non
     )
     assert prior_notes(frames[:1], {0: 350.0})[0].endswith("(a)")
     assert prior_notes([scene.photo("k", camera=scene.CAMERA)], {0: 350.0}) == ()
+
+
+def test_two_photos_of_unknown_focal_length_are_told_that_depth_may_be_squashed() -> None:
+    (note,) = squash_notes([told("a", None), told("b", 500.0)])
+    assert note.startswith(
+        "two photos do not tell their focal length, which is a guess here: the scene may be too deep or too flat"
+    )
+    assert squash_notes([told("a", None), scene.photo("k", camera=scene.CAMERA)]) == (note,)
+    assert squash_notes([told(name, 500.0) for name in "ab"]) == ()
+    assert squash_notes([scene.photo(name, camera=scene.CAMERA) for name in "ab"]) == ()
+    assert squash_notes([told(name, None) for name in "abc"]) == ()

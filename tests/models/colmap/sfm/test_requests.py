@@ -29,7 +29,9 @@ REQUESTS: list[Request] = [
     ExtractLearned(scratch=FOLDER, targets={"0": FOLDER / "f.npz"}, kind="aliked", max_features=9, device="cpu", quarter_turns=3),
     MatchLearned(kind="xfeat", device="cpu", files={"0": FOLDER / "f.npz"}, pairs={"0-1": "0 1"}, target=FOLDER / "m.npz"),
     RunAttempt(attempt=ATTEMPT, database=FOLDER / "d.db", folder=FOLDER, n_photos=4),
-    FinishModel(winner="a", database=FOLDER / "d.db", folder=FOLDER, n_photos=4, seed=7, keep_poses=True),
+    FinishModel(
+        winner="a", database=FOLDER / "d.db", folder=FOLDER, n_photos=4, seed=7, keep_poses=True, rivals={"b": 0.1 + 0.2}
+    ),
 ]
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from amb3r_core.errors import InputError, RegistrationError
 from amb3r_core.inputs.images import Frame
+from amb3r_core.models.colmap.sfm import run
 from amb3r_core.models.colmap.sfm.features import Features
-from amb3r_core.models.colmap.sfm.run import reconstruct_sparse
+from amb3r_core.models.colmap.sfm.run import SparseConfig, reconstruct_sparse
 from amb3r_core.models.colmap.sfm.sparse import SparseModel
 from amb3r_core.progress import Cancelled, Progress
 from amb3r_core.scene.camera import Camera
@@ -17,6 +18,9 @@ from amb3r_core.scene.geometry import umeyama
 from tests.models.colmap import posed_photos as scene
 
 pytestmark = pytest.mark.slow
+
+SIFT = SparseConfig(features="sift")
+"""Keeps networks from looking at photos that have no pixels."""
 
 
 def views(poses: list[scene.Float64], n_points: int = 600) -> list[Features]:
@@ -40,9 +44,9 @@ def bytes_of(model: SparseModel) -> bytes:
 def test_an_unknown_camera_and_its_path_are_recovered_and_repeat(tmp_path: Path):
     poses = scene.poses_on_an_arc(8)
     models = []
-    for run in ("first", "second"):
-        photos = scene.store(tmp_path / run, views(poses))
-        models.append(reconstruct_sparse(photos, scratch=tmp_path / run))
+    for name in ("first", "second"):
+        photos = scene.store(tmp_path / name, views(poses))
+        models.append(reconstruct_sparse(photos, scratch=tmp_path / name))
     assert models[0].n_registered == 8
     assert position_error(models[0], poses) < 0.02
     assert models[0].views[0].camera.pinhole.fx == pytest.approx(scene.FOCAL_PX, rel=0.01)
@@ -100,7 +104,7 @@ def test_photos_that_cannot_be_placed_say_why(tmp_path: Path):
     stranger = scene.see(scene.cloud(seed=9), scene.poses_on_an_arc(1)[0])
     stranger = replace(stranger, descriptors=scene.descriptors(stranger.count, seed=99))
     photos = scene.store(tmp_path, [*features, scene.no_features(), stranger])
-    model = reconstruct_sparse(photos, scratch=tmp_path)
+    model = reconstruct_sparse(photos, config=SIFT, scratch=tmp_path)
     assert [view.reason for view in model.views] == ["", "", "", "", "no features", "no verified matches with the rest"]
     assert model.n_registered == 4
 
@@ -109,7 +113,44 @@ def test_photos_of_different_places_are_refused_with_counts(tmp_path: Path):
     first, second = views(scene.poses_on_an_arc(2))
     second = replace(second, descriptors=scene.descriptors(second.count, seed=5))
     with pytest.raises(RegistrationError, match="none of 2 photos could be placed: 0 pairs"):
-        reconstruct_sparse(scene.store(tmp_path, [first, second]), scratch=tmp_path)
+        reconstruct_sparse(scene.store(tmp_path, [first, second]), config=SIFT, scratch=tmp_path)
+
+
+def test_photos_that_hang_together_by_too_little_are_told_what_may_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "learned_available", lambda _: False)
+    first, second = views(scene.poses_on_an_arc(2))
+    photos = scene.store(tmp_path, [first, second, scene.no_features()])
+    assert run.LEARNED_HINT in reconstruct_sparse(photos, scratch=tmp_path).notes
+    assert run.LEARNED_HINT not in reconstruct_sparse(photos, config=SIFT, scratch=tmp_path).notes
+    second = replace(second, descriptors=scene.descriptors(second.count, seed=5))
+    with pytest.raises(RegistrationError, match=r"none of 2 photos could be placed: .*; learned features may hold"):
+        reconstruct_sparse(scene.store(tmp_path / "apart", [first, second]), scratch=tmp_path / "apart")
+
+
+def test_a_model_that_nothing_speaks_against_is_trusted_and_named_with_no_note(tmp_path: Path) -> None:
+    model = reconstruct_sparse(scene.store(tmp_path, views(scene.poses_on_an_arc(6))), scratch=tmp_path)
+    assert model.notes == ()
+    assert 0.5 < model.scene_trust <= 1.0
+    assert all(0.5 < view.pose_trust <= 1.0 for view in model.views)
+
+
+def test_a_photo_that_hangs_by_a_few_points_is_named_and_trusted_less(tmp_path: Path) -> None:
+    poses = scene.poses_on_an_arc(6)
+    features = views(poses)
+    # The last photo shares 60 points with the one before it, 8 of which a third photo sees too.
+    kept = np.arange(features[5].count) < 60
+    features[5] = replace(features[5], keypoints=features[5].keypoints[kept], descriptors=features[5].descriptors[kept])
+    shared = {tuple(row) for row in features[5].descriptors[8:]}
+    for index in range(4):
+        alone = np.array([tuple(row) not in shared for row in features[index].descriptors])
+        found = features[index]
+        features[index] = replace(found, keypoints=found.keypoints[alone], descriptors=found.descriptors[alone])
+    model = reconstruct_sparse(scene.store(tmp_path, features), config=SIFT, scratch=tmp_path)
+    assert model.n_registered == 6
+    assert any(note.startswith("hardly held to the rest") and "photo5.jpg" in note for note in model.notes)
+    assert model.views[5].pose_trust == min(view.pose_trust for view in model.views)
 
 
 def test_one_photo_is_refused(tmp_path: Path):

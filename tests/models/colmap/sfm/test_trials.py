@@ -10,9 +10,12 @@ from amb3r_core.inputs.exif import PhotoFacts
 from amb3r_core.inputs.images import Frame
 from amb3r_core.models.colmap.sfm.attempts import MappingTask
 from amb3r_core.models.colmap.sfm.cameras import colmap_cameras
-from amb3r_core.models.colmap.sfm.run import reconstruct_sparse
+from amb3r_core.models.colmap.sfm.requests import Attempt, Mapper
+from amb3r_core.models.colmap.sfm.run import SparseConfig, reconstruct_sparse
+from amb3r_core.models.colmap.sfm.solve import store_score
 from amb3r_core.models.colmap.sfm.sparse import AttemptScore, SparseModel
-from amb3r_core.models.colmap.sfm.trials import Matched, Trial, better, doubts_priors, may_have_own_lenses
+from amb3r_core.models.colmap.sfm.trials import Effort, Matched, Trial, better, doubts_priors, is_weak, may_have_own_lenses
+from amb3r_core.progress import silent
 from amb3r_core.scene.camera import PinholeCamera
 from amb3r_core.scene.geometry import umeyama
 from tests.models.colmap import posed_photos as scene
@@ -47,6 +50,46 @@ def test_priors_are_doubted_when_photos_are_missing_or_attempts_disagree() -> No
     assert not doubts_priors(trial(told(2, 500.0), same))
 
 
+def sound(name: str, n_registered: int = 5, weakest_link: int = 100) -> AttemptScore:
+    return replace(score(name, 100.0, n_registered), weakest_link=weakest_link)
+
+
+def test_photos_hang_together_by_too_little_when_some_are_missing_or_the_best_model_is_not_sound() -> None:
+    assert not is_weak(trial(told(5, None), sound("a")))
+    assert is_weak(trial(told(5, None)))
+    assert is_weak(trial(told(5, None), sound("a", n_registered=4)))
+    assert is_weak(trial(told(5, None), sound("a", weakest_link=2)))
+    assert is_weak(trial(told(5, None), replace(sound("a"), lens_likelihood=0.3)))
+    assert not is_weak(trial(told(2, None), sound("a", n_registered=2, weakest_link=0)))
+
+
+def spent_names(folder: Path, frames: list[Frame], mapper: Mapper = Mapper.INCREMENTAL, prefix: str = "") -> list[str]:
+    """The attempts of a trial whose two are made and leave a doubt, and agree on a focal length."""
+    one, other, agreed_global, agreed_incremental = (
+        replace(sound(f"{prefix}{name}", weakest_link=3), focal_ratio=0.9, found_lens=True, focal_share=0.01)
+        for name in ("one", "other", "global-agreed", "incremental-agreed")
+    )
+    for found in (one, other, agreed_global, agreed_incremental):
+        store_score(folder, found)
+    begun = trial(frames)
+    begun = replace(begun, task=replace(begun.task, folder=folder), prefix=prefix)
+    effort = Effort(seed=0, n_processes=1, monitor=silent)
+    done = effort.spent(begun, [[Attempt(name="one", mapper=mapper), Attempt(name="other", mapper=mapper)]])
+    assert list(done.scores) == effort.scores
+    return [found.name for found in done.scores]
+
+
+def test_a_doubt_asks_for_the_focal_length_on_which_attempts_agree(tmp_path: Path) -> None:
+    names = ["one", "other", "global-agreed", "incremental-agreed"]
+    assert spent_names(tmp_path, told(5, None)) == names
+    assert spent_names(tmp_path, told(5, None), prefix="untold-") == [f"untold-{name}" for name in names]
+
+
+def test_a_lens_that_is_told_or_was_found_before_is_not_looked_for_again(tmp_path: Path) -> None:
+    assert spent_names(tmp_path, told(5, 500.0)) == ["one", "other"]
+    assert spent_names(tmp_path, told(5, None), Mapper.CONTINUED) == ["one", "other"]
+
+
 def test_the_first_of_equal_trials_stays() -> None:
     first, equal, more = (
         trial(told(5, None), score(name, support, 5)) for name, support in [("a", 99.5), ("b", 100), ("c", 110)]
@@ -76,7 +119,9 @@ def reconstructed(scratch: Path, focals_px: list[float], priors_px: list[float |
     ]
     photos = scene.store(scratch, features)
     facts = [PhotoFacts(focal_px=prior) for prior in priors_px]
-    return reconstruct_sparse([replace(photo, facts=fact) for photo, fact in zip(photos, facts, strict=True)], scratch=scratch)
+    told_photos = [replace(photo, facts=fact) for photo, fact in zip(photos, facts, strict=True)]
+    # Networks would look at the photos, which have no pixels.
+    return reconstruct_sparse(told_photos, config=SparseConfig(features="sift"), scratch=scratch)
 
 
 def assert_true(model: SparseModel, focals_px: list[float]) -> None:
