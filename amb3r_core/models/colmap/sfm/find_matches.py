@@ -98,8 +98,8 @@ def match_learned_alone(task: MatchTask, kind: LearnedKind) -> Matched:
 def add_learned(task: MatchTask, matched: Matched, kind: LearnedKind) -> Matched:
     """What SIFT found, with learned keypoints after SIFT's in each photo, and pairs that both kinds verify together.
 
-    Pairs that SIFT alone verified well, and those of photos that are not alike, stay as they are. Raises `DependencyError` or
-    `WeightsError`.
+    Pairs that SIFT alone verified well, and those of photos that are not alike, stay as they are; no photo is turned, as turned
+    ones match by SIFT. Raises `DependencyError` or `WeightsError`.
     """
     found = _Learned.of(task, kind, ADDED_FEATURES if len(task.frames) <= FEW_PHOTOS else ADDED_FEATURES_OF_MANY)
     features = combined(matched.features, found.features)
@@ -120,7 +120,8 @@ def add_learned(task: MatchTask, matched: Matched, kind: LearnedKind) -> Matched
     alike = set(found.chosen(ADDED_LIMITS))
     kept = [pair for pair in matched.pairs if len(pair.matches) >= ENOUGH_MATCHES or (pair.first, pair.second) not in alike]
     chosen = sorted(alike - {(pair.first, pair.second) for pair in kept})
-    return Matched(features, matched.cameras, found.verified(match, chosen, kept))
+    pairs = sorted([*kept, *match(chosen, {}, "matches")], key=lambda pair: (pair.first, pair.second))
+    return Matched(features, matched.cameras, pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +163,9 @@ class _Learned:
         matcher = LearnedMatcher(self.finder.kind, paths, folder, self.finder.device, self.task.n_processes)
         return _Remembering(matcher, [path.stem for path in paths], self.task.memory)
 
-    def verified(self, match: MatchTurned, chosen: Sequence[Pair], good: Sequence[VerifiedPair] = ()) -> list[VerifiedPair]:
-        """The pairs that are good already, the chosen ones that pass, and those that pass once photos are turned."""
-        upright = sorted([*good, *match(chosen, {}, "matches")], key=lambda pair: (pair.first, pair.second))
+    def verified(self, match: MatchTurned, chosen: Sequence[Pair]) -> list[VerifiedPair]:
+        """The chosen pairs that pass, and those that pass once photos are turned."""
+        upright = sorted(match(chosen, {}, "matches"), key=lambda pair: (pair.first, pair.second))
         return with_turned(self.features, upright, self._turned, match, chosen)
 
     def _turned(self, photos: Sequence[int], quarter_turns: int) -> dict[int, Path]:
