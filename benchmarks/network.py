@@ -39,14 +39,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from meter import Meter, extra_formulas, peak_rate, random_square, synchronizer
 
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
-from amb3r_core.models.amb3r.attention import Block
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.dense import Fusion, Pyramid
 from amb3r_core.models.amb3r.memory import Load, estimate
 from amb3r_core.models.amb3r.model import ANSWER
 from amb3r_core.models.amb3r.precision import set_dtype
 from amb3r_core.models.amb3r.weights import WeightsRecord, load_weights
 from amb3r_core.models.amb3r.weights_files import write_safetensors
+from amb3r_core.models.blocks.attention import Block
+from amb3r_core.models.blocks.dpt import Fusion, Pyramid
 from amb3r_core.progress import silent
 from benchmarks.records import add_json_option, recorded
 from tests.golden import build

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from amb3r_core.models.amb3r.amb3r import Pass
-from amb3r_core.models.amb3r.heads import cam_to_world, intrinsics
 from amb3r_core.models.amb3r.scale import scene_scale
 from amb3r_core.models.api import ImageBatch, Prediction
+from amb3r_core.models.blocks.pose_encoding import intrinsics, inverse, transform
 
 PIXEL_CENTER_OFFSET = 0.5
 """The network counts pixels from 0 with the principal point at W/2; ours is the middle of the pixel grid, (W - 1)/2."""
@@ -64,7 +64,7 @@ def _world_of_first(pose: Tensor, registered: Tensor, factor: float) -> Tensor:
     transforms = torch.eye(4, dtype=torch.float64).repeat(len(pose), 1, 1)
     if not bool(registered.any()):
         return transforms
-    transforms[registered] = cam_to_world(pose[registered])
+    transforms[registered] = inverse(transform(pose[registered]))
     first = int(registered.int().argmax())
     to_first = torch.inverse(transforms[first])
     transforms[registered] = to_first @ transforms[registered]

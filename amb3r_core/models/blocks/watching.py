@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from amb3r_core.models.amb3r.attention import Block
-from amb3r_core.models.amb3r.dense import Pyramid
+from amb3r_core.models.blocks.attention import Block
+from amb3r_core.models.blocks.dpt import Pyramid
 from amb3r_core.progress import Monitor, Progress
 
 
