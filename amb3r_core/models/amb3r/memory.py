@@ -1,17 +1,17 @@
 """How much memory a scene will take, before anything is loaded, and what to change when it is too much."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
 
-from amb3r_core.compute.machine import free_memory_bytes
 from amb3r_core.errors import ResourceError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.precision import compute_dtype, runs_bfloat16, set_dtype
+from amb3r_core.models.amb3r.precision import compute_dtype, set_dtype
+from amb3r_core.models.blocks.memory import running_out_named
+from amb3r_core.models.blocks.precision import runs_bfloat16
 
 CPU = torch.device("cpu")
 RUNTIME_BYTES = 0.65e9
@@ -125,15 +125,6 @@ def view_limit(load: Load, available: int) -> int:
     return largest_view_count(replace(load, n_views=MOST_VIEWS, height=side, width=side), available)
 
 
-def available_bytes(device: torch.device) -> int:
-    """Bytes that a new job may take on the device now."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-    return free_memory_bytes()
-
-
 def lever_sentence(network: Amb3rNetwork, n_views: int) -> str:
     """What to do after memory ran out with this network and this many views."""
     device = next(network.parameters()).device
@@ -142,23 +133,9 @@ def lever_sentence(network: Amb3rNetwork, n_views: int) -> str:
     return f"try {', or '.join([*levers, 'a smaller `long_side`'])}"
 
 
-@contextmanager
-def naming_levers(network: Amb3rNetwork, name: str, n_views: int) -> Generator[None]:
+def naming_levers(network: Amb3rNetwork, name: str, n_views: int) -> AbstractContextManager[None]:
     """Turns running out of memory inside the block into a `ResourceError` that says what to change."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        raise ResourceError(f"{name} ran out of memory: {lever_sentence(network, n_views)}") from error
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """CUDA has an error class of its own; the CPU's and Apple's allocators raise a RuntimeError that says so."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return any(phrase in text for phrase in ("out of memory", "not enough memory", "can't allocate memory"))
+    return running_out_named(name, lambda: lever_sentence(network, n_views))
 
 
 def _levers(load: Load, available: int) -> list[str]:

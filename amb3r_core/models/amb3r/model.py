@@ -12,8 +12,9 @@ from amb3r_core.errors import InputError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
 from amb3r_core.models.amb3r.border import to_prediction
 from amb3r_core.models.amb3r.memory import Load, naming_levers, require_room, view_limit
-from amb3r_core.models.amb3r.precision import compute_dtype, exact_products
+from amb3r_core.models.amb3r.precision import compute_dtype
 from amb3r_core.models.api import Draft, ImageBatch, InputSpec, Prediction
+from amb3r_core.models.blocks.precision import exact_products
 from amb3r_core.models.blocks.watching import watched
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.reconstruction import WeightsInfo
