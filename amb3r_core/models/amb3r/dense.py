@@ -53,7 +53,7 @@ class DenseHead(nn.Module):
     def _frames(self, taps: list[Tensor], grid: tuple[int, int], summarize: Summarize | None) -> DenseHeadOutput:
         size = (grid[0] * self.patch_size, grid[1] * self.patch_size)
         levels = [self._level(index, tap, grid, size) for index, tap in enumerate(taps)]
-        features = self.scratch.fuse(levels)
+        features = self.scratch(levels)
         out = self.scratch.full_resolution(features, size)
         return DenseHeadOutput(
             values=self.activation(out[:, :-1]).permute(0, 2, 3, 1),

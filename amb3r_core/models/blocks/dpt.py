@@ -56,10 +56,13 @@ class Pyramid(nn.Module):
             nn.Conv2d(dense.hidden, out_channels, kernel_size=1),
         )
 
-    def fuse(self, levels: list[Tensor]) -> Tensor:
-        """Features (F, D, 8h, 8w) of four levels at 4, 2, 1 and 1/2 times the patch resolution."""
-        refinenets = (self.refinenet1, self.refinenet2, self.refinenet3, self.refinenet4)
-        return self.output_conv1(fuse(self.adapt(levels), refinenets))
+    def forward(self, levels: list[Tensor]) -> Tensor:
+        """Features (F, D / 2, 8h, 8w) of four levels at 4, 2, 1 and 1/2 times the patch resolution."""
+        return self.fused(self.adapt(levels))
+
+    def fused(self, adapted: list[Tensor]) -> Tensor:
+        """Features (F, D / 2, 8h, 8w) of four levels that have D channels already."""
+        return self.output_conv1(fuse(adapted, (self.refinenet1, self.refinenet2, self.refinenet3, self.refinenet4)))
 
     def adapt(self, levels: list[Tensor]) -> list[Tensor]:
         """The four levels, each with D channels."""

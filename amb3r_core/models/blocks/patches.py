@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
@@ -32,6 +33,14 @@ def patch_grid(images: Tensor, patch_size: int) -> tuple[int, int]:
     if height % patch_size or width % patch_size or height == 0 or width == 0:
         raise ValueError(f"images are {height} x {width} pixels: multiples of {patch_size} are needed")
     return height // patch_size, width // patch_size
+
+
+def mean_token(tokens: Tensor, valid: Tensor, patch_size: int) -> Tensor:
+    """Unit vectors (N, C) float32: each view's mean patch token (N, P, C), by the share of valid pixels (N, H, W)."""
+    share = functional.avg_pool2d(valid[:, None].float(), patch_size).flatten(1).to(tokens.device)
+    # A view without a single valid pixel still gets a descriptor: of all its patches.
+    weight = torch.where(share.sum(1, keepdim=True) > 0, share, torch.ones_like(share))
+    return functional.normalize(torch.einsum("np,npc->nc", weight, tokens.float()), dim=-1)
 
 
 def as_maps(square: Tensor, side: int) -> Tensor:

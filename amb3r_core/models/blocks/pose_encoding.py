@@ -54,3 +54,31 @@ def intrinsics(pose: Tensor, height: int, width: int) -> Tensor:
     cx, cy = one * (width / 2), one * (height / 2)
     entries = [fx, zero, cx, zero, fy, cy, zero, zero, one]
     return torch.stack(entries, dim=-1).view(*pose.shape[:-1], 3, 3)
+
+
+def encode(matrix: Tensor, fields_of_view: Tensor) -> Tensor:
+    """Pose encodings (..., 9) of [R | t] (..., 3 or 4, 4) and fields of view (..., 2), vertical first."""
+    return torch.cat([matrix[..., :3, 3], quaternion(matrix[..., :3, :3]), fields_of_view], dim=-1)
+
+
+def fields_of_view(intrinsics: Tensor, height: int, width: int) -> Tensor:
+    """(..., 2): vertical and horizontal angle in radians of pinhole matrices (..., 3, 3) with a central principal point."""
+    halves = torch.stack([height / 2 / intrinsics[..., 1, 1], width / 2 / intrinsics[..., 0, 0]], dim=-1)
+    return 2 * halves.atan()
+
+
+def quaternion(rotation: Tensor) -> Tensor:
+    """Unit quaternions xyzw (..., 4) of rotations (..., 3, 3), with w >= 0.
+
+    Each of the four components gives the whole quaternion times itself; the largest is the one to divide by.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = (row.unbind(-1) for row in rotation.unbind(-2))
+    times_x = torch.stack([1 + a - e - i, b + d, c + g, h - f], dim=-1)
+    times_y = torch.stack([b + d, 1 - a + e - i, f + h, c - g], dim=-1)
+    times_z = torch.stack([c + g, f + h, 1 - a - e + i, d - b], dim=-1)
+    times_w = torch.stack([h - f, c - g, d - b, 1 + a + e + i], dim=-1)
+    candidates = torch.stack([times_x, times_y, times_z, times_w], dim=-2)
+    largest = candidates.diagonal(dim1=-2, dim2=-1).argmax(-1)
+    chosen = candidates.gather(-2, largest[..., None, None].expand(*largest.shape, 1, 4)).squeeze(-2)
+    unit = chosen / chosen.square().sum(-1, keepdim=True).sqrt()
+    return torch.where(unit[..., 3:] < 0, -unit, unit)

@@ -20,7 +20,8 @@ from torch import nn
 
 from amb3r_core.errors import InputError
 from amb3r_core.compute.linear import linear
-from amb3r_core.models.amb3r.memory import Load, plan
+from amb3r_core.models.amb3r.memory import Load
+from amb3r_core.models.blocks.memory import plan
 from amb3r_core.models.blocks.precision import choose_dtype
 
 CPU = torch.device("cpu")

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from amb3r_core.models.blocks.pose_encoding import intrinsics, inverse, transform
+from amb3r_core.models.blocks.pose_encoding import encode, fields_of_view, intrinsics, inverse, transform
 
 
 def random_pose() -> torch.Tensor:
@@ -35,3 +35,18 @@ def test_the_vertical_field_of_view_comes_first_and_spans_the_image() -> None:
     assert math.isclose(2 * math.atan(30 / float(matrix[1, 1])), 1.0)
     assert math.isclose(2 * math.atan(40 / float(matrix[0, 0])), 1.2)
     assert matrix[:2, 2].tolist() == [40, 30]
+
+
+def test_encoding_undoes_the_transform_whatever_the_turn() -> None:
+    pose = random_pose()
+    pose[:, 3:7] /= pose[:, 3:7].square().sum(-1, keepdim=True).sqrt()
+    pose[:, 3:7] *= pose[:, 6:7].sign()
+    half_turns = torch.eye(7, 9, dtype=torch.float64)[3:6]
+    for poses in (pose, half_turns):
+        torch.testing.assert_close(transform(encode(transform(poses), poses[:, 7:])), transform(poses))
+    torch.testing.assert_close(encode(transform(pose), pose[:, 7:]), pose)
+
+
+def test_fields_of_view_undo_the_intrinsics() -> None:
+    pose = torch.tensor([[0, 0, 0, 0, 0, 0, 1, 1.0, 1.2]], dtype=torch.float64)
+    torch.testing.assert_close(fields_of_view(intrinsics(pose, 60, 80), 60, 80), pose[:, 7:])
