@@ -6,6 +6,7 @@ scipy, evo, trimesh, plyfile, pillow-heif, pycolmap and huggingface_hub. What it
 """
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -66,6 +67,16 @@ def loaded(variant: str, salt: str) -> nn.Module:
     network = network_of(variant)
     network.load_state_dict(synthetic_weights(network, variant, salt), assign=True)
     return network
+
+
+def answers(variant: str, *, autocast: bool) -> Callable[[Tensor], object]:
+    """The package's network for images (1, T, 3, H, W) in [0, 1]; with autocast as its interface calls it, in half precision."""
+    if not autocast:
+        network = loaded(variant, "")
+        return lambda images: network(InputProcessor.NORMALIZE(images))
+    interface = DepthAnything3(model_name=PUBLISHED[variant])
+    interface.model.load_state_dict(synthetic_weights(interface.model, variant, ""))
+    return lambda images: interface.forward(InputProcessor.NORMALIZE(images), export_feat_layers=[])
 
 
 def outputs(case: Case, network: nn.Module) -> dict[str, np.ndarray]:
