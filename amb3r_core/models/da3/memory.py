@@ -10,12 +10,12 @@ from amb3r_core.models.da3.config import AnyViewConfig, Da3Config, NestedConfig,
 from amb3r_core.models.da3.network import Da3Network
 from amb3r_core.models.da3.precision import set_dtype
 
-BYTES_PER_TOKEN_CHANNEL = 110.0
+BYTES_PER_TOKEN_CHANNEL = 75.0
 """Most that all activations alive at once take per token and channel of the backbone; 32 of it are the four tapped features.
 
 This and the next two leave some room above the peaks measured on a CPU, see `tests`.
 """
-BYTES_PER_CHUNK_PIXEL_FEATURE = 8.0
+BYTES_PER_CHUNK_PIXEL_FEATURE = 6.0
 """The dense head's last layers, per pixel of the views it works on at a time and feature of its pyramid."""
 BYTES_PER_PIXEL = 60.0
 """Images, depth and confidence, and what the border makes of them."""
