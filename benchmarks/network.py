@@ -2,6 +2,7 @@
 
     python benchmarks/network.py [--views 4] [--size 518x392] [--dtype float32|bfloat16|both] [--passes full|answer]
                                  [--weights FILE] [--json FILE]
+    python benchmarks/network.py --model da3-small [--views 4] [--size 378x504] [--dtype ...] [--package-python PYTHON]
 
 The peak rate is that of a matrix product of the same dtype, by the faster of torch's two kernels, sampled between steps of the
 network all through the run, so that a busy machine slows both alike. Only products that run are counted (linear layers,
@@ -17,6 +18,9 @@ process ever held, its libraries, weights and the mapped pages it read included.
 Weights are synthetic, made in a process of their own: into FILE, if it is not there, else into a file that goes at the end
 (6.3 GB). With them the second pass is chaotic, as points that move by a thirtieth of a voxel change the depth by a tenth: the
 last number gives bfloat16's second pass float32's points. "both" prints how far bfloat16 is from float32, and how much faster.
+
+With --model da3-... it is Depth Anything 3 that runs, once; with --package-python, the Python of an environment with its
+published package (see `da3_package.py`), the processor time of the package stands beside ours.
 """
 
 import argparse
@@ -39,14 +43,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from meter import Meter, extra_formulas, peak_rate, random_square, synchronizer
 
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
-from amb3r_core.models.amb3r.attention import Block
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.dense import Fusion, Pyramid
 from amb3r_core.models.amb3r.memory import Load, estimate
 from amb3r_core.models.amb3r.model import ANSWER
 from amb3r_core.models.amb3r.precision import set_dtype
 from amb3r_core.models.amb3r.weights import WeightsRecord, load_weights
 from amb3r_core.models.amb3r.weights_files import write_safetensors
+from amb3r_core.models.blocks.attention import Block
+from amb3r_core.models.blocks.dpt import Fusion, Pyramid
+from amb3r_core.models.da3.config import CONFIGS
 from amb3r_core.progress import silent
 from benchmarks.records import add_json_option, recorded
 from tests.golden import build
@@ -196,6 +201,12 @@ def _change(one: Tensor, other: Tensor) -> float:
 def main() -> None:
     """Measures what the command line asks for."""
     arguments = _parse()
+    if arguments.model != "amb3r":
+        from da3_network import run_da3
+
+        with recorded("network", arguments) as results:
+            results += run_da3(arguments)
+        return
     names = ("float32", "bfloat16") if arguments.dtype == "both" else (arguments.dtype,)
     with recorded("network", arguments) as results, ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="amb3r-benchmark-")))
@@ -220,6 +231,8 @@ def _in_own_process(target: Callable[..., None], *values: object) -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="amb3r", choices=("amb3r", *CONFIGS))
+    parser.add_argument("--package-python", type=Path, metavar="PYTHON", help="time Depth Anything 3's published package too")
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--size", default="518x392", metavar="HxW")
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16", "both"), default="float32")

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Pass
 from amb3r_core.models.amb3r.config import ModelConfig
 from amb3r_core.models.amb3r.decoder import DecoderTaps
-from amb3r_core.models.amb3r.heads import cam_to_world, intrinsics, world_to_cam
 from amb3r_core.models.amb3r.precision import set_dtype
 from amb3r_core.models.amb3r.scale import scene_scale
+from amb3r_core.models.blocks.pose_encoding import intrinsics, inverse, transform
 from amb3r_core.voxel.backend import VoxelBackend
 from amb3r_core.voxel.choose_ops import choose_ops
 from tests.synthetic_weights import synthetic_state, synthetic_tensor
@@ -95,9 +95,9 @@ def outputs(one: Pass, height: int, width: int) -> dict[str, Tensor]:
     return {
         "pose_enc": pose,
         "pose_enc_list": one.poses,
-        "extrinsic": world_to_cam(pose),
+        "extrinsic": transform(pose),
         "intrinsic": intrinsics(pose, height, width),
-        "pose": cam_to_world(pose),
+        "pose": inverse(transform(pose)),
         "depth": depth[..., None],
         "depth_conf": one.depth.confidence,
         "world_points": one.points.values,
@@ -115,8 +115,8 @@ def unprojected(depth: Tensor, pose: Tensor) -> Tensor:
     x = (torch.arange(width) - width / 2) / matrix[..., 0, 0, None]
     y = (torch.arange(height) - height / 2) / matrix[..., 1, 1, None]
     camera = torch.stack([depth * x[..., None, :], depth * y[..., :, None], depth], dim=-1)
-    transform = cam_to_world(pose)
-    return torch.einsum("btij,bthwj->bthwi", transform[..., :3, :3], camera) + transform[..., None, None, :3, 3]
+    cam_to_world = inverse(transform(pose))
+    return torch.einsum("btij,bthwj->bthwi", cam_to_world[..., :3, :3], camera) + cam_to_world[..., None, None, :3, 3]
 
 
 class Recorder:

@@ -28,6 +28,8 @@ POSE_BIAS = "front_end.model.camera_head.pose_branch.fc2.bias"
 POSE_WEIGHT = "front_end.model.camera_head.pose_branch.fc2.weight"
 POSE_OFFSET = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.25, 0.25, 0.25)
 """Brings the camera head near no rotation and a field of view of one radian."""
+CAMERA_OFFSETS = {"cam_dec.fc_qvec.bias": (0.0, 0.0, 0.0, 1.0), "cam_dec.fc_fov.0.bias": (1.0, 1.0)}
+"""The same for Depth Anything 3's camera decoder, by the end of the key; the weights beside them are a tenth as large."""
 POINT_WEIGHT = "front_end.model.point_head.scratch.output_conv2.2.weight"
 POINT_SPREAD = 0.1061
 """Sets how many points share a voxel."""
@@ -45,6 +47,9 @@ def synthetic_tensor(key: str, shape: tuple[int, ...], salt: str = "") -> Float3
         x += np.float32(offset)
     if key == POSE_BIAS:
         x += np.array(POSE_OFFSET, dtype=np.float32)
+    for end, offsets in CAMERA_OFFSETS.items():
+        if key.endswith(end):
+            x += np.array(offsets, dtype=np.float32)
     if key == POINT_WEIGHT:
         x[:3] *= np.float32(POINT_SPREAD)
     return x
@@ -65,7 +70,8 @@ def _offset_and_factor(key: str, shape: tuple[int, ...]) -> tuple[float, float]:
 def _gain(key: str) -> float:
     if key.startswith("backend.zero_conv") and key.endswith("conv2.weight"):
         return 0.3
-    return 0.1 if key == POSE_WEIGHT else 1.0
+    is_camera = any(key.endswith(end.replace("bias", "weight")) for end in CAMERA_OFFSETS)
+    return 0.1 if key == POSE_WEIGHT or is_camera else 1.0
 
 
 def synthetic_state(network: nn.Module, salt: str = "") -> dict[str, Tensor]:

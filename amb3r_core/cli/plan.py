@@ -32,10 +32,10 @@ def plan(
     import torch
 
     from amb3r_core.compute.devices import choose_device
-    from amb3r_core.models.amb3r.memory import available_bytes
-    from amb3r_core.models.amb3r.memory import plan as plan_memory
     from amb3r_core.models.amb3r.planning import load_of
-    from amb3r_core.models.amb3r.precision import choose_dtype
+    from amb3r_core.models.blocks.memory import available_bytes
+    from amb3r_core.models.blocks.memory import plan as plan_memory
+    from amb3r_core.models.blocks.precision import choose_dtype
 
     chosen = torch.device(choose_device(device))
     load = load_of(

@@ -14,6 +14,7 @@ from amb3r_core.models.amb3r.encoder import EncoderTokens
 from amb3r_core.models.amb3r.heads import CameraHead
 from amb3r_core.models.amb3r.scale import ScaleHead
 from amb3r_core.models.amb3r.track_head import TrackHead
+from amb3r_core.models.blocks.patches import patch_grid
 from amb3r_core.voxel.backend import VoxelBackend
 
 
@@ -95,7 +96,7 @@ class Amb3rNetwork(nn.Module):
 
     def draft(self, images: Tensor, outputs: Outputs = Outputs.ALL) -> Pass:
         """The first pass over images (B, T, 3, H, W) in [0, 1], H and W multiples of the patch size."""
-        return self._decode(self.encode(images), self._grid(images), None, outputs)
+        return self._decode(self.encode(images), patch_grid(images, self.config.patch_size), None, outputs)
 
     def refine(
         self, first: Pass, outputs: Outputs = Outputs.ALL, *, valid: Tensor | None = None, curve_seed: int | None = None
@@ -122,13 +123,6 @@ class Amb3rNetwork(nn.Module):
             cls=torch.unflatten(tokens.cls, 0, scenes),
             registers=torch.unflatten(tokens.registers, 0, scenes),
         )
-
-    def _grid(self, images: Tensor) -> tuple[int, int]:
-        patch = self.config.patch_size
-        height, width = images.shape[-2:]
-        if height % patch or width % patch or height == 0 or width == 0:
-            raise ValueError(f"images are {height} x {width} pixels: multiples of {patch} are needed")
-        return height // patch, width // patch
 
     def _decode(self, tokens: EncoderTokens, grid: tuple[int, int], injection: Injection | None, outputs: Outputs) -> Pass:
         model = self.front_end.model

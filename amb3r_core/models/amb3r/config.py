@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from amb3r_core.models.blocks.config import DenseHeadConfig
 from amb3r_core.voxel.config import BackendConfig, PointTransformerConfig
 
 
@@ -17,18 +18,6 @@ class Quirks:
     """The dense head's residual units add relu(x) instead of x, because their first ReLU works in place on x."""
     frame_taps_see_global_injection: bool = True
     """The frame half of a tapped feature includes what is injected before the next global block, as they share memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DenseHeadConfig:
-    """The DPT head that turns four tapped features into a map per pixel."""
-
-    features: int = 256
-    out_channels: tuple[int, int, int, int] = (256, 512, 1024, 1024)
-    hidden: int = 32
-    """Channels of the last hidden layer, at full resolution."""
-    frames_per_chunk: int = 1
-    """Views processed at a time: memory only, the same numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

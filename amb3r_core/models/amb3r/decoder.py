@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from amb3r_core.models.amb3r.attention import Block, Rotation
 from amb3r_core.models.amb3r.config import ModelConfig
 from amb3r_core.models.amb3r.encoder import Encoder
+from amb3r_core.models.blocks.attention import Block, Rotation, grid_positions
 
 Injection = Callable[[int], Tensor]
 """What to add to the patch tokens (B, T, P, C) before decoder block i: frame block n is 2n, global block n is 2n + 1."""
@@ -53,7 +53,7 @@ class Aggregator(nn.Module):
         The order of the views does not matter but for the first, which is the world frame.
         """
         x = self._with_special_tokens(patches)
-        rotation = Rotation(grid, self.n_special, self.head_channels, patches.device)
+        rotation = Rotation(grid_positions(grid, self.n_special, patches.device), self.head_channels)
         tapped: list[Tensor] = []
         for pair in range(len(self.frame_blocks)):
             x = self._inject(x, injection, 2 * pair)

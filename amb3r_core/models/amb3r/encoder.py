@@ -6,11 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from amb3r_core.models.amb3r.attention import Block
 from amb3r_core.models.amb3r.config import ModelConfig
+from amb3r_core.models.blocks.attention import Block
+from amb3r_core.models.blocks.patches import PatchProjection, as_maps, as_tokens, normalize_colors
 
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
 FRAMES_PER_CHUNK = 8
 """Views encoded at a time when no gradient is kept: memory only, the same numbers."""
 
@@ -22,18 +21,6 @@ class EncoderTokens:
     patches: Tensor
     cls: Tensor
     registers: Tensor
-
-
-class PatchProjection(nn.Module):
-    """One token per patch of pixels."""
-
-    def __init__(self, channels: int, patch_size: int) -> None:
-        super().__init__()
-        self.proj = nn.Conv2d(3, channels, kernel_size=patch_size, stride=patch_size)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(F, 3, H, W) to (F, P, C), row by row."""
-        return self.proj(images.to(self.proj.weight.dtype)).flatten(2).transpose(1, 2)
 
 
 class Encoder(nn.Module):
@@ -83,13 +70,5 @@ class Encoder(nn.Module):
         square = self.pos_embed[:, 1:]
         if grid == (self.grid, self.grid):
             return square
-        maps = torch.unflatten(square.float(), 1, (self.grid, self.grid)).permute(0, 3, 1, 2)
-        resized = functional.interpolate(maps, size=grid, mode="bicubic", antialias=True)
-        return resized.flatten(2).transpose(1, 2).to(square.dtype)
-
-
-def normalize_colors(images: Tensor) -> Tensor:
-    """Images (F, 3, H, W) in [0, 1] with ImageNet's mean taken off and divided by its deviation, per channel."""
-    mean = images.new_tensor(IMAGE_MEAN)[:, None, None]
-    std = images.new_tensor(IMAGE_STD)[:, None, None]
-    return (images - mean) / std
+        maps = as_maps(square, self.grid)
+        return as_tokens(functional.interpolate(maps, size=grid, mode="bicubic", antialias=True), square)

@@ -5,11 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from amb3r_core.compute.linear import linear
-from amb3r_core.models.amb3r.attention import Block, Mlp
 from amb3r_core.models.amb3r.config import ModelConfig
-
-POSE_SIZE = 9
-"""Translation (3), quaternion xyzw (4), vertical then horizontal field of view in radians (2)."""
+from amb3r_core.models.blocks.attention import Block, Mlp
+from amb3r_core.models.blocks.pose_encoding import POSE_SIZE
 
 
 class CameraHead(nn.Module):
@@ -33,7 +31,7 @@ class CameraHead(nn.Module):
         self.pose_branch = Mlp(width, width // 2, POSE_SIZE)
 
     def forward(self, camera_tokens: Tensor) -> Tensor:
-        """(B, T, 2C) to the estimates (rounds, B, T, 9) of all rounds, best last; see `POSE_SIZE` for the layout.
+        """(B, T, 2C) to the estimates (rounds, B, T, 9) of all rounds, best last; see `pose_encoding` for the layout.
 
         Translation and rotation are world to camera; the world is the first view's frame, approximately.
         """
@@ -65,46 +63,3 @@ class CameraHead(nn.Module):
 def activate_pose(raw: Tensor) -> Tensor:
     """Pose encodings (..., 9) of raw ones: a field of view can not be negative, the rest stays."""
     return torch.cat([raw[..., :7], functional.relu(raw[..., 7:])], dim=-1)
-
-
-def world_to_cam(pose: Tensor) -> Tensor:
-    """[R | t] (..., 3, 4) of pose encodings (..., 9), OpenCV axes; the quaternion may have any length but zero."""
-    x, y, z, w = pose[..., 3:7].unbind(-1)
-    s = 2.0 / pose[..., 3:7].square().sum(-1)
-    rotation = torch.stack(
-        [
-            1 - s * (y * y + z * z),
-            s * (x * y - z * w),
-            s * (x * z + y * w),
-            s * (x * y + z * w),
-            1 - s * (x * x + z * z),
-            s * (y * z - x * w),
-            s * (x * z - y * w),
-            s * (y * z + x * w),
-            1 - s * (x * x + y * y),
-        ],
-        dim=-1,
-    ).view(*pose.shape[:-1], 3, 3)
-    return torch.cat([rotation, pose[..., :3, None]], dim=-1)
-
-
-def cam_to_world(pose: Tensor) -> Tensor:
-    """Camera-to-world transforms (..., 4, 4) of pose encodings (..., 9)."""
-    extrinsic = world_to_cam(pose)
-    rotation = extrinsic[..., :3].transpose(-1, -2)
-    center = -rotation @ extrinsic[..., 3:]
-    last = pose.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(*pose.shape[:-1], 1, 4)
-    return torch.cat([torch.cat([rotation, center], dim=-1), last], dim=-2)
-
-
-def intrinsics(pose: Tensor, height: int, width: int) -> Tensor:
-    """Pinhole matrices (..., 3, 3) of pose encodings in the network's pixels, principal point (W/2, H/2).
-
-    A field of view of zero gives an infinite focal length.
-    """
-    fy = (height / 2) / torch.tan(pose[..., 7] / 2)
-    fx = (width / 2) / torch.tan(pose[..., 8] / 2)
-    zero, one = torch.zeros_like(fx), torch.ones_like(fx)
-    cx, cy = one * (width / 2), one * (height / 2)
-    entries = [fx, zero, cx, zero, fy, cy, zero, zero, one]
-    return torch.stack(entries, dim=-1).view(*pose.shape[:-1], 3, 3)

@@ -7,10 +7,12 @@ import torch
 from amb3r_core.errors import WeightsError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, ModelConfig
-from amb3r_core.models.amb3r.memory import Load, available_bytes, naming_levers, require_room
+from amb3r_core.models.amb3r.memory import Load, naming_levers
 from amb3r_core.models.amb3r.model import PUBLISHED_LONG_SIDE_PX, Amb3rModel
-from amb3r_core.models.amb3r.precision import choose_dtype, set_dtype
+from amb3r_core.models.amb3r.precision import set_dtype
 from amb3r_core.models.amb3r.weights import Kind, find_weights, load_weights, missing_weights
+from amb3r_core.models.blocks.memory import available_bytes, require_room
+from amb3r_core.models.blocks.precision import choose_dtype
 from amb3r_core.models.registry import ModelOptions
 from amb3r_core.progress import Monitor, Progress
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from amb3r_core.errors import InputError
 from amb3r_core.models.amb3r.amb3r import Amb3rNetwork, Outputs, Pass
 from amb3r_core.models.amb3r.border import to_prediction
-from amb3r_core.models.amb3r.memory import Load, naming_levers, require_room, view_limit
-from amb3r_core.models.amb3r.precision import compute_dtype, exact_products
-from amb3r_core.models.amb3r.watching import watched
+from amb3r_core.models.amb3r.memory import Load, naming_levers
+from amb3r_core.models.amb3r.precision import compute_dtype
 from amb3r_core.models.api import Draft, ImageBatch, InputSpec, Prediction
+from amb3r_core.models.blocks.memory import require_room, view_limit
+from amb3r_core.models.blocks.patches import mean_token
+from amb3r_core.models.blocks.precision import exact_products
+from amb3r_core.models.blocks.watching import watched
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.reconstruction import WeightsInfo
 
@@ -96,12 +98,7 @@ class Amb3rModel:
         """Descriptors (N, C) float32 of unit length: the mean encoder token of each view's valid patches."""
         with self._at_work(batch, silent, "describe", 0):
             tokens = self.network.encode(self._images(batch)).patches[0]
-            patch = self.network.config.patch_size
-            share = functional.avg_pool2d(batch.valid[:, None].float(), patch).flatten(1).to(tokens.device)
-            # A view without a single valid pixel still gets a descriptor: of all its patches.
-            weight = torch.where(share.sum(1, keepdim=True) > 0, share, torch.ones_like(share))
-            mean = torch.einsum("np,npc->nc", weight, tokens.float())
-            return functional.normalize(mean, dim=-1).cpu()
+            return mean_token(tokens, batch.valid, self.network.config.patch_size).cpu()
 
     def _first_pass(self, batch: ImageBatch, outputs: Outputs, monitor: Monitor) -> Pass:
         if self._memory_bytes is not None:

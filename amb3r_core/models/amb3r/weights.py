@@ -16,7 +16,7 @@ from typing import Literal, cast, get_args
 from torch import Tensor, nn
 
 from amb3r_core.errors import FormatError, InputError, WeightsError
-from amb3r_core.models.amb3r.manifest import TensorSpec, published_tensors
+from amb3r_core.models.amb3r.manifest import published_tensors
 from amb3r_core.models.amb3r.weights_files import (
     FRONT_END_PREFIX,
     check_tensors,
@@ -26,6 +26,7 @@ from amb3r_core.models.amb3r.weights_files import (
     write_safetensors,
 )
 from amb3r_core.models.amb3r.weights_licence import Commercial, Licence, find_licence
+from amb3r_core.models.blocks.manifest import TensorSpec
 from amb3r_core.progress import Monitor, silent
 from amb3r_core.scene.reconstruction import WeightsInfo
 from amb3r_core.storage.atomic import write_text_whole

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from amb3r_core.errors import ResourceError, WeightsError
-from amb3r_core.models.amb3r.manifest import TensorSpec
+from amb3r_core.models.blocks.manifest import TensorSpec
 from amb3r_core.progress import Monitor, Progress
 from amb3r_core.storage.atomic import written_whole
 

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from amb3r_core.models.amb3r import encoder as encoder_module
-from amb3r_core.models.amb3r.encoder import normalize_colors
 from tests.models.amb3r.tiny import tiny_images, tiny_network
 
 
@@ -22,8 +21,3 @@ def test_views_are_encoded_by_themselves(monkeypatch: pytest.MonkeyPatch) -> Non
     torch.testing.assert_close(chunked.patches, together.patches)
     torch.testing.assert_close(alone.patches[0, 0], together.patches[0, 1])
     torch.testing.assert_close(alone.cls[0, 0], together.cls[0, 1])
-
-
-def test_colors_are_normalized_per_channel() -> None:
-    mean = torch.tensor(encoder_module.IMAGE_MEAN)[:, None, None].expand(1, 3, 2, 2)
-    assert torch.equal(normalize_colors(mean), torch.zeros(1, 3, 2, 2))

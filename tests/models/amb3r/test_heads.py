@@ -1,40 +1,6 @@
-import math
-
 import torch
 
-from amb3r_core.models.amb3r.heads import activate_pose, cam_to_world, intrinsics, world_to_cam
-
-
-def random_pose() -> torch.Tensor:
-    torch.manual_seed(0)
-    return torch.randn(4, 9, dtype=torch.float64)
-
-
-def test_camera_to_world_undoes_world_to_camera() -> None:
-    pose = random_pose()
-    product = world_to_cam(pose) @ cam_to_world(pose)
-    torch.testing.assert_close(product, torch.eye(4, dtype=torch.float64)[:3].expand(4, 3, 4))
-
-
-def test_the_length_of_the_quaternion_does_not_matter() -> None:
-    pose = random_pose()
-    longer = pose.clone()
-    longer[:, 3:7] *= 3
-    torch.testing.assert_close(world_to_cam(longer), world_to_cam(pose))
-
-
-def test_the_scalar_part_of_the_quaternion_comes_last() -> None:
-    half_turn_share = math.sqrt(0.5)
-    pose = torch.tensor([0, 0, 0, 0, 0, half_turn_share, half_turn_share, 1, 1], dtype=torch.float64)
-    quarter_turn_about_z = torch.tensor([[0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=torch.float64)
-    torch.testing.assert_close(world_to_cam(pose)[:, :3], quarter_turn_about_z)
-
-
-def test_the_vertical_field_of_view_comes_first_and_spans_the_image() -> None:
-    matrix = intrinsics(torch.tensor([0, 0, 0, 0, 0, 0, 1, 1.0, 1.2], dtype=torch.float64), 60, 80)
-    assert math.isclose(2 * math.atan(30 / float(matrix[1, 1])), 1.0)
-    assert math.isclose(2 * math.atan(40 / float(matrix[0, 0])), 1.2)
-    assert matrix[:2, 2].tolist() == [40, 30]
+from amb3r_core.models.amb3r.heads import activate_pose
 
 
 def test_only_the_field_of_view_is_clipped() -> None:

@@ -1,4 +1,5 @@
-from amb3r_core.models.amb3r.manifest import TensorSpec, published_tensors
+from amb3r_core.models.amb3r.manifest import published_tensors
+from amb3r_core.models.blocks.manifest import TensorSpec
 
 
 def test_the_manifest_names_every_tensor_of_the_published_checkpoint() -> None:

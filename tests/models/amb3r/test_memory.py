@@ -3,20 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from amb3r_core.models.amb3r.amb3r import Amb3rNetwork
 from amb3r_core.models.amb3r.config import LARGE, tiny_config
 from amb3r_core.models.amb3r.manifest import published_tensors
-from amb3r_core.models.amb3r.memory import (
-    Load,
-    available_bytes,
-    estimate,
-    largest_view_count,
-    lever_sentence,
-    plan,
-    view_limit,
-    weight_bytes,
-)
-from amb3r_core.models.amb3r.precision import set_dtype
+from amb3r_core.models.amb3r.memory import Load, estimate, weight_bytes
+from amb3r_core.models.blocks.memory import largest_view_count, plan, view_limit
 
 GIB = 2**30
 LOAD = Load(n_views=8, height=392, width=518, dtype=torch.float32)
@@ -95,17 +85,3 @@ def test_the_limit_of_views_holds_for_any_shape() -> None:
 
 def test_where_nothing_helps_the_plan_says_so() -> None:
     assert "no setting makes it fit" in plan(LOAD, GIB).sentence
-
-
-def test_the_machine_has_memory() -> None:
-    assert available_bytes(torch.device("cpu")) > 0
-
-
-def test_the_levers_after_a_failure_fit_the_case() -> None:
-    with torch.device("meta"):
-        network = Amb3rNetwork(tiny_config())
-    assert lever_sentence(network, 5) == (
-        'try `dtype="bfloat16"`, or fewer than 5 views at once (`pipeline="sfm" or "vo"`), or a smaller `long_side`'
-    )
-    set_dtype(network, torch.bfloat16)
-    assert lever_sentence(network, 1) == "try a smaller `long_side`"

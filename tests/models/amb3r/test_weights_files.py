@@ -14,7 +14,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from amb3r_core.errors import ResourceError, WeightsError
-from amb3r_core.models.amb3r.manifest import TensorSpec
 from amb3r_core.models.amb3r.weights_files import (
     INTERP_V2,
     check_tensors,
@@ -23,6 +22,7 @@ from amb3r_core.models.amb3r.weights_files import (
     specs_of,
     write_safetensors,
 )
+from amb3r_core.models.blocks.manifest import TensorSpec
 from amb3r_core.progress import Cancelled, Progress, silent
 
 

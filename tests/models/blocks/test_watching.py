@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from amb3r_core.models.amb3r.watching import watched
+from amb3r_core.models.blocks.watching import watched
 from amb3r_core.progress import Cancelled, Progress
 from tests.models.amb3r.tiny import tiny_images, tiny_network
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from amb3r_core.models.amb3r import attention
-from amb3r_core.models.amb3r.attention import Attention, Block, LayerScale, Mlp, Rotation, grid_positions
+from amb3r_core.models.blocks import attention
+from amb3r_core.models.blocks.attention import Attention, Block, LayerScale, Mlp, Rotation, grid_positions
 
 CPU = torch.device("cpu")
 
@@ -15,7 +15,7 @@ def make_block() -> Block:
 def test_a_product_of_turned_vectors_depends_only_on_how_far_apart_they_are() -> None:
     torch.manual_seed(0)
     query, key = torch.randn(2, 1, 1, 1, 16).expand(2, 1, 30, 1, 16)
-    rotation = Rotation((5, 6), 0, 16, CPU)
+    rotation = Rotation(grid_positions((5, 6), 0, CPU), 16)
     products = torch.einsum("slhc,smhc->lm", rotation.apply(query), rotation.apply(key)).view(5, 6, 5, 6)
     torch.testing.assert_close(products[1:, 1:, 1:, 1:], products[:-1, :-1, :-1, :-1])
     assert (products[0, 0, 1:] - products[0, 0, :-1]).abs().max() > 1e-3
@@ -24,7 +24,7 @@ def test_a_product_of_turned_vectors_depends_only_on_how_far_apart_they_are() ->
 def test_turning_keeps_lengths_and_leaves_special_tokens_alone() -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 3 + 12, 4, 16)
-    turned = Rotation((3, 4), 3, 16, CPU).apply(x)
+    turned = Rotation(grid_positions((3, 4), 3, CPU), 16).apply(x)
     torch.testing.assert_close(turned[:, :3], x[:, :3])
     torch.testing.assert_close(turned.norm(dim=-1), x.norm(dim=-1))
     assert (turned[:, 3:] - x[:, 3:]).abs().max() > 0.1
@@ -32,7 +32,7 @@ def test_turning_keeps_lengths_and_leaves_special_tokens_alone() -> None:
 
 def test_rows_turn_the_first_half_of_the_channels_and_columns_the_second() -> None:
     x = torch.ones(1, 4, 1, 16)
-    turned = Rotation((2, 2), 0, 16, CPU).apply(x).view(2, 2, 16)
+    turned = Rotation(grid_positions((2, 2), 0, CPU), 16).apply(x).view(2, 2, 16)
     torch.testing.assert_close(turned[:, 0, :8], turned[:, 1, :8])
     torch.testing.assert_close(turned[0, :, 8:], turned[1, :, 8:])
     assert (turned[0, :, :8] - turned[1, :, :8]).abs().max() > 0.1
@@ -45,13 +45,13 @@ def test_positions_count_from_one_and_special_tokens_have_none() -> None:
 def test_the_tokens_of_several_views_share_their_positions() -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 7, 4, 16)
-    rotation = Rotation((2, 3), 1, 16, CPU)
+    rotation = Rotation(grid_positions((2, 3), 1, CPU), 16)
     torch.testing.assert_close(rotation.apply(x.view(1, 14, 4, 16)).view(2, 7, 4, 16), rotation.apply(x))
 
 
 def test_a_block_gives_the_same_with_and_without_a_gradient() -> None:
     block, x = make_block(), torch.randn(2, 7, 32)
-    rotation = Rotation((2, 3), 1, 8, CPU)
+    rotation = Rotation(grid_positions((2, 3), 1, CPU), 8)
     with_gradient = block(x, rotation)
     with torch.inference_mode():
         torch.testing.assert_close(block(x.clone(), rotation), with_gradient)

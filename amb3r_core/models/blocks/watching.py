@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from amb3r_core.models.amb3r.attention import Block
-from amb3r_core.models.amb3r.dense import Pyramid
+from amb3r_core.models.blocks.attention import Block
+from amb3r_core.models.blocks.dpt import Fusion
 from amb3r_core.progress import Monitor, Progress
 
 
@@ -15,7 +15,7 @@ from amb3r_core.progress import Monitor, Progress
 def watched(network: nn.Module, monitor: Monitor, *, stage: str, total: int = 0) -> Generator[None]:
     """Inside the block, the monitor hears of every step of the network and may raise `Cancelled` between two of them.
 
-    A step is one transformer block or one chunk of a dense head; total is how many are expected, 0 for unknown.
+    A step is one transformer block or one fusion of two levels in a dense head; total is how many are expected, 0 for unknown.
     """
     done = 0
 
@@ -25,7 +25,7 @@ def watched(network: nn.Module, monitor: Monitor, *, stage: str, total: int = 0)
         done += 1
 
     handles: list[RemovableHandle] = [
-        module.register_forward_pre_hook(step) for module in network.modules() if isinstance(module, Block | Pyramid)
+        module.register_forward_pre_hook(step) for module in network.modules() if isinstance(module, Block | Fusion)
     ]
     try:
         yield
