@@ -154,10 +154,13 @@ class OnePlace:
         self.turn = Rotation(torch.full((1, 2), -1.0, device=device), head_channels)
 
     def apply(self, x: Tensor, /) -> Tensor:
-        """x (S, T * (1 + P), heads, channels) with the first token of each of the T views turned."""
+        """x (S, T * (1 + P), heads, channels) with the first token of each of the T views turned, in place without gradients."""
         views = torch.unflatten(x, 1, (-1, self.n_tokens))
-        camera = self.turn.apply(views[:, :, 0])
-        return torch.cat([camera[:, :, None].to(x.dtype), views[:, :, 1:]], dim=2).flatten(1, 2)
+        camera = self.turn.apply(views[:, :, 0]).to(x.dtype)
+        if torch.is_grad_enabled():
+            return torch.cat([camera[:, :, None], views[:, :, 1:]], dim=2).flatten(1, 2)
+        views[:, :, 0] = camera
+        return x
 
 
 def _block(config: BackboneConfig, knows_positions: bool) -> Block:
