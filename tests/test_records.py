@@ -12,6 +12,10 @@ from tests.paths import ROOT
 
 MEASURE_NOTHING = {
     "__init__",
+    "da3_goldens",
+    "da3_network",
+    "da3_package",
+    "da3_timing",
     "records",
     "meter",
     "dense_rivals",

@@ -3,7 +3,9 @@
 # pycolmap types its arrays as unknown to a strict checker.
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pycolmap
@@ -15,6 +17,28 @@ from amb3r_core.storage.atomic import written_whole
 MODELS_TOO = 4
 """Space that must be free, over the database's own size: the attempts' models come after it."""
 ZEROS = bytes(1 << 20)
+OPEN_TRIES = 200
+OPEN_PAUSE_S = 0.05
+
+
+@contextmanager
+def opened_database(path: Path) -> Generator[pycolmap.Database]:
+    """The database, once other processes let it be: opening writes a little, and several attempts share one.
+
+    Raises what pycolmap does where that lasts.
+    """
+    for left in reversed(range(OPEN_TRIES)):
+        try:
+            database = pycolmap.Database.open(path)
+            break
+        except RuntimeError:
+            if not left:
+                raise
+            time.sleep(OPEN_PAUSE_S)
+    else:
+        raise AssertionError("the last try returns or raises")
+    with database:
+        yield database
 
 
 def write_database(

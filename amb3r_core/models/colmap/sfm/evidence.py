@@ -12,6 +12,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
+from amb3r_core.models.colmap.sfm.database import opened_database
 from amb3r_core.models.colmap.sfm.mapping import MULTI_VIEW, Float64
 
 EXPLAINED_PX = 4.0
@@ -64,7 +65,7 @@ def explained_pairs(model: pycolmap.Reconstruction, database: Path) -> dict[tupl
     """The verified pairs of placed photos, by image ids, with how many of their matches the model's poses explain."""
     placed = set(model.reg_image_ids())
     found: dict[tuple[int, int], PairEvidence] = {}
-    with pycolmap.Database.open(database) as opened:
+    with opened_database(database) as opened:
         pair_ids, geometries = opened.read_two_view_geometries()
         for pair_id, geometry in zip(pair_ids, geometries, strict=True):
             first, second = pycolmap.pair_id_to_image_pair(pair_id)

@@ -15,6 +15,7 @@ import pycolmap
 from numpy.typing import NDArray
 
 from amb3r_core.models.colmap.sfm.cameras import is_known
+from amb3r_core.models.colmap.sfm.database import opened_database
 
 Float64 = NDArray[np.float64]
 
@@ -109,7 +110,7 @@ def calibrate_view_graph(database: Path, seed: int) -> None:
 
 def pair_model(database: Path, tuning: Tuning) -> pycolmap.Reconstruction | None:
     """A model without points of the only two photos, posed by the essential matrix of their matches; None where it fails."""
-    with pycolmap.Database.open(database) as opened:
+    with opened_database(database) as opened:
         cameras = [opened.read_camera(opened.read_image(image_id).camera_id) for image_id in PAIR_IDS]
         pixels = [np.asarray(opened.read_keypoints(image_id)[:, :2], np.float64) for image_id in PAIR_IDS]
         matches = opened.read_matches(*PAIR_IDS)
@@ -301,18 +302,18 @@ def _adjustment_options(tuning: Tuning) -> pycolmap.BundleAdjustmentOptions:
 def _load_cache(database: Path) -> pycolmap.DatabaseCache:
     options = pycolmap.DatabaseCacheOptions()
     options.min_num_matches = MIN_MATCHES_PER_PAIR
-    with pycolmap.Database.open(database) as opened:
+    with opened_database(database) as opened:
         return pycolmap.DatabaseCache.create(opened, options)
 
 
 def _known_cameras(database: Path) -> set[int]:
-    with pycolmap.Database.open(database) as opened:
+    with opened_database(database) as opened:
         return {camera.camera_id for camera in opened.read_all_cameras() if is_known(camera)}
 
 
 def told_focals(database: Path) -> dict[int, float]:
     """Focal lengths from EXIF in pixels, by the id of each camera that has one and is not known as a whole."""
-    with pycolmap.Database.open(database) as opened:
+    with opened_database(database) as opened:
         cameras = opened.read_all_cameras()
     return {
         camera.camera_id: float(camera.mean_focal_length())
@@ -323,7 +324,7 @@ def told_focals(database: Path) -> dict[int, float]:
 
 def _restore_known_cameras(database: Path, model: pycolmap.Reconstruction) -> set[int]:
     """Gives known cameras back the parameters the database holds (the global mapper refines all); returns their ids."""
-    with pycolmap.Database.open(database) as opened:
+    with opened_database(database) as opened:
         known = {camera.camera_id: camera for camera in opened.read_all_cameras() if is_known(camera)}
     for camera_id, camera in known.items():
         if camera_id in model.cameras:

@@ -14,6 +14,7 @@ import pycolmap
 
 from amb3r_core.models.colmap.sfm import evidence, mapping
 from amb3r_core.models.colmap.sfm.cameras import is_known
+from amb3r_core.models.colmap.sfm.database import opened_database
 from amb3r_core.models.colmap.sfm.json_records import from_json, to_json
 from amb3r_core.models.colmap.sfm.judge import Judgement, Rival, judge
 from amb3r_core.models.colmap.sfm.lens_prior import corner_shift_px, lens_likelihood, likely_params
@@ -203,7 +204,7 @@ def _polish_tuning(seed: int, n_photos: int) -> Tuning:
 
 def _set_focal(database: Path, focal_ratio: float, *, is_held: bool) -> None:
     """Unknown cameras get this focal length; COLMAP estimates one anew for the first photo of a camera that has no prior."""
-    with pycolmap.Database.open(database) as opened:
+    with opened_database(database) as opened:
         for camera in opened.read_all_cameras():
             if not camera.has_prior_focal_length:
                 camera.focal_length = focal_ratio * max(camera.width, camera.height)

