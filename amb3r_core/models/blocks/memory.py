@@ -1,5 +1,6 @@
 """Memory that a network may take, whether a call fits, and what to change when it does not."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ SMALLEST_LONG_SIDE_PX = 140
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ViewLoad:
+class ViewLoad(ABC):
     """One call of a network: N views of height x width pixels. A network's own kind says what that takes."""
 
     n_views: int
@@ -30,9 +31,9 @@ class ViewLoad:
     dtype: torch.dtype
     device: torch.device = CPU
 
+    @abstractmethod
     def bytes_needed(self) -> tuple[int, int]:
         """Bytes of (weights, activations) at their largest, runtime included."""
-        raise NotImplementedError
 
     def own_lever(self) -> "tuple[str, ViewLoad] | None":
         """What else this network could do with less, as a phrase, and the load it would then be."""
